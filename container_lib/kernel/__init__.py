@@ -1,0 +1,1 @@
+"""The kernel's interface: numbers (`flags`), calls (`syscalls`), files (`pseudofiles`, `procfs`)."""
