@@ -6,13 +6,11 @@ See proc(5), cgroups(7).
 """
 
 import os
+from time import perf_counter_ns
 
 from container_lib.errors import KernelError
+from container_lib.kernel import trace
 from container_lib.kernel.explain import explain
-
-observer = None
-"""A function (path, value) that is told of each successful write; set by whoever traces."""
-
 
 def read(path: str | os.PathLike[str]) -> str:
     """Return the file's text without its last newline. Raises `KernelError` with the path."""
@@ -31,6 +29,7 @@ def read(path: str | os.PathLike[str]) -> str:
 
 def write(path: str | os.PathLike[str], value: str | int) -> None:
     """Write `value` in one write(2). Raises `KernelError` with the path and the value."""
+    begin = perf_counter_ns() if trace.active() else 0
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -39,8 +38,8 @@ def write(path: str | os.PathLike[str], value: str | int) -> None:
             os.close(fd)
     except OSError as error:
         raise _error("write", error, f"cannot write {str(value)!r} to {os.fspath(path)}") from None
-    if observer is not None:
-        observer(os.fspath(path), str(value))
+    if begin:
+        trace.record("write", (os.fspath(path), str(value)), len(str(value)), (perf_counter_ns() - begin) / 1000)
 
 
 def _error(call: str, error: OSError, message: str) -> KernelError:

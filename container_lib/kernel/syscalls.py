@@ -2,9 +2,7 @@
 
 This is the only module that uses ctypes. What the standard library has (`os.mkdir`, `os.execve`, …) is
 wrapped too, so that each call of ours goes through one path, `_call`, which checks errno, raises
-`KernelError` with the arguments inside, and tells the tracer.
-
-The tracer: `start_trace()` … `stop_trace()` collects (name, arguments, result or negative errno, microseconds).
+`KernelError` with the arguments inside, and tells the tracer (`kernel.trace`).
 
 Left out: whatever nobody here calls. See syscalls(2).
 """
@@ -16,7 +14,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from container_lib.errors import AbilityMissing, KernelError
-from container_lib.kernel import flags
+from container_lib.kernel import flags, trace
 from container_lib.kernel.explain import explain
 
 # One table per machine; a machine that is not in it is refused, never guessed at.
@@ -33,33 +31,17 @@ _libc.syscall.restype = ctypes.c_long
 _libc_with_gil = ctypes.PyDLL(None, use_errno=True)
 _libc_with_gil.syscall.restype = ctypes.c_long
 
-_trace: list[tuple[str, tuple[Any, ...], int, float]] | None = None
-
-
-def start_trace() -> None:
-    """From now on remember each call of this process."""
-    global _trace
-    _trace = []
-
-
-def stop_trace() -> list[tuple[str, tuple[Any, ...], int, float]]:
-    """Return what was remembered since `start_trace`: (name, arguments, result or -errno, microseconds)."""
-    global _trace
-    calls, _trace = _trace or [], None
-    return calls
-
-
 def _call(name: str, function: Callable[[], Any], *arguments: Any) -> Any:
     """Run `function`, which is one system call; raise `KernelError` where it fails."""
-    begin = perf_counter_ns() if _trace is not None else 0
+    begin = perf_counter_ns() if trace.active() else 0
     try:
         result = function()
         failed = ctypes.get_errno() if result == -1 else 0
     except OSError as error:
         result, failed = None, error.errno or 0
-    if _trace is not None:
+    if begin:
         value = -failed if failed else result if isinstance(result, int) else 0
-        _trace.append((name, arguments, value, (perf_counter_ns() - begin) / 1000))
+        trace.record(name, arguments, value, (perf_counter_ns() - begin) / 1000)
     if failed:
         shown = ", ".join(_show(argument) for argument in arguments)
         raise KernelError(name, failed, f"{name}({shown}): {os.strerror(failed)}", explain(name, failed))
@@ -104,7 +86,7 @@ def clone3(namespaces: int, exit_signal: int = 17, cgroup: int = -1) -> tuple[in
         pid = _call(
             "clone3",
             lambda: _libc_with_gil.syscall(ctypes.c_long(number), arguments, ctypes.c_size_t(size)),
-            flags.spell(kinds, "CLONE_") if _trace is not None else hex(kinds),
+            flags.spell(kinds, "CLONE_") if trace.active() else hex(kinds),
         )
     finally:
         if pid == 0:
@@ -180,7 +162,7 @@ def mount(source: str, target: str, fstype: str = "", flags_: int = 0, data: str
     _call(
         "mount",
         lambda: _libc.mount(encode(source), encode(target), encode(fstype), flags_, encode(data)),
-        source, target, fstype, flags.spell(flags_, "MS_") if _trace is not None else hex(flags_), data,
+        source, target, fstype, flags.spell(flags_, "MS_") if trace.active() else hex(flags_), data,
     )  # fmt: skip
 
 
