@@ -3,8 +3,8 @@
     build_busybox(Path("/var/lib/container_lib/rootfs/busybox"))
     python -m machine.base_image [--check] busybox [TARGET]
 
-What a container needs to start is little: a program that needs no library from outside, a shell under the name
-that everybody calls, places to mount /proc, /sys and /dev on, and two text files that give user 0 a name:
+What a container needs to start is little: a program that needs no library from outside, a shell under the
+name that everybody calls, places to mount /proc, /sys and /dev on, and two texts that give user 0 a name:
 
     bin/busybox             the one program: a static ELF file, so it runs under any root
     bin/sh, bin/ls, …       symbolic links to it; it looks at argv[0] to know which tool it is
@@ -12,9 +12,9 @@ that everybody calls, places to mount /proc, /sys and /dev on, and two text file
     etc/passwd, etc/group   root and nobody
     proc sys dev run tmp    empty: the runtime mounts on them
 
-The tree is a plan first (`plan_busybox`), which can be printed and compared, and is written second. It is written
-beside the target and renamed into place, so no one ever sees half of it; a tree that already is as planned is left
-alone. Every time stamp is 0, so that the same busybox always gives the same bytes, whoever builds it.
+The tree is a plan first (`plan_busybox`), which can be printed and compared, and is written second: beside
+the target, then renamed into place, so that no one ever sees half of it. A tree that is as planned already is
+left alone. Every time stamp is 0, so that the same busybox always gives the same bytes, whoever builds it.
 
 Left out: device nodes (they need root; the runtime makes /dev), a package manager, a libc.
 See busybox(1), elf(5), rename(2).
@@ -77,8 +77,8 @@ class Entry:
 def build_busybox(target: Path, busybox: Path | None = None) -> Path:
     """Make `target` a busybox root filesystem, unless it is one already; return `target`.
 
-    Needs no root and no network. Raises BaseImageError where there is no static busybox, or where something is
-    mounted inside the tree that is to be replaced.
+    Needs no root and no network. Raises BaseImageError where there is no static busybox, or where something
+    is mounted inside the tree that is to be replaced.
     """
     plan = plan_busybox(busybox or find_busybox())
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -168,12 +168,14 @@ def _write(root: Path, plan: list[Entry]) -> None:
 
 
 def _refuse_if_mounted_on(target: Path) -> None:
-    """Removing an old tree with, say, the machine's /dev still mounted in it would empty the machine's /dev."""
+    """Removing an old tree with the machine's /dev still mounted in it would empty the machine's /dev."""
     real = str(target.resolve())
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount_point = line.split()[4]
         if mount_point == real or mount_point.startswith(real + "/"):
-            raise BaseImageError(f"{mount_point} is mounted, won't replace {target}\nhint: byhand doctor --clean")
+            raise BaseImageError(
+                f"{mount_point} is mounted, won't replace {target}\nhint: byhand doctor --clean"
+            )
 
 
 def _leftover_prefix(target: Path) -> str:
@@ -200,7 +202,9 @@ def default_target() -> Path:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line: build the image, print where it is."""
-    parser = argparse.ArgumentParser(prog="python -m machine.base_image", description="build a base image offline")
+    parser = argparse.ArgumentParser(
+        prog="python -m machine.base_image", description="build a base image offline"
+    )
     parser.add_argument("--check", action="store_true", help="build nothing: exit 0 if it is there, 1 if not")
     parser.add_argument("image", choices=["busybox"], help="which image")
     parser.add_argument("target", nargs="?", type=Path, default=default_target(), help="directory to make")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from machine.base_image import BaseImageError, Entry, build_busybox, find_busybox, is_static_elf, plan_busybox
 
 
@@ -41,7 +42,9 @@ def test_its_shell_runs_with_the_image_as_root(image: Path) -> None:
 
 
 def test_it_has_every_tool_that_busybox_has(image: Path) -> None:
-    tools = subprocess.run([find_busybox(), "--list"], capture_output=True, text=True, check=True).stdout.split()
+    tools = subprocess.run(
+        [find_busybox(), "--list"], capture_output=True, text=True, check=True
+    ).stdout.split()
     for tool in tools:
         assert (image / "bin" / tool).resolve() == image / "bin" / "busybox"
 
@@ -62,7 +65,9 @@ def test_a_second_build_changes_nothing(image: Path) -> None:
     assert snapshot(image) == before
 
 
-@pytest.mark.parametrize("harm", ["remove a link", "change a text", "change a mode", "turn a folder into a file"])
+@pytest.mark.parametrize(
+    "harm", ["remove a link", "change a text", "change a mode", "turn a folder into a file"]
+)
 def test_a_damaged_image_is_made_whole(image: Path, harm: str) -> None:
     whole = without_inodes(snapshot(image))
     if harm == "remove a link":
@@ -122,7 +127,9 @@ def test_a_program_that_needs_a_loader_is_refused() -> None:
     assert not is_static_elf(Path(__file__))
 
 
-def test_without_a_static_busybox_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_static_busybox_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("machine.base_image.BUSYBOX_PLACES", (tmp_path / "none", Path(sys.executable)))
     with pytest.raises(BaseImageError, match="hint: apt-get install busybox-static"):
         build_busybox(tmp_path / "image")

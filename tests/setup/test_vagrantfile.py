@@ -50,7 +50,9 @@ def test_vagrant_accepts_it(tmp_path: Path) -> None:
 def test_every_provider_has_a_debian_13_of_a_pinned_version(provider: str) -> None:
     recorded = read_vagrantfile()
     box = setting(recorded, f"{provider}.override.vm.box") or setting(recorded, "config.vm.box")
-    version = setting(recorded, f"{provider}.override.vm.box_version") or setting(recorded, "config.vm.box_version")
+    version = setting(recorded, f"{provider}.override.vm.box_version") or setting(
+        recorded, "config.vm.box_version"
+    )
     wanted = "cloud-image/debian-13" if provider in ("libvirt", "qemu") else "bento/debian-13"
     assert box == wanted
     assert [part.isdigit() for part in version.split(".")] == [True, True, True]
@@ -73,7 +75,9 @@ def test_a_box_url_replaces_the_pinned_version(provider: str) -> None:
 
 def test_every_port_is_forwarded_from_this_computer_alone() -> None:
     ports = [options for path, values, options in read_vagrantfile() if values == ["forwarded_port"]]
-    assert [(port["guest"], port["host_ip"], port["auto_correct"]) for port in ports] == [(8888, "127.0.0.1", True)]
+    assert [(port["guest"], port["host_ip"], port["auto_correct"]) for port in ports] == [
+        (8888, "127.0.0.1", True)
+    ]
 
 
 def test_the_printed_url_has_the_port_that_was_free_and_the_token() -> None:
@@ -81,6 +85,8 @@ def test_the_printed_url_has_the_port_that_was_free_and_the_token() -> None:
 
 
 def test_a_copied_folder_never_overwrites_what_a_learner_saved() -> None:
-    [options] = [options for path, _, options in read_vagrantfile() if path == "qemu.override.vm.synced_folder"]
+    [options] = [
+        options for path, _, options in read_vagrantfile() if path == "qemu.override.vm.synced_folder"
+    ]
     assert "--update" in options["rsync__args"]
     assert "--delete" not in options["rsync__args"]
