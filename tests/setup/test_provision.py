@@ -1,4 +1,4 @@
-"""Set-up on the machine at hand, which has run it already: nothing left to do, or clear words why it cannot."""
+"""Set-up on the machine at hand, which has run it already: nothing left to do, or clear words why not."""
 
 import os
 import subprocess
