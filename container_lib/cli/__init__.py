@@ -1,0 +1,1 @@
+"""The command line, `byhand`: docker's words, on the engine."""

@@ -1,0 +1,70 @@
+"""`byhand run [OPTIONS] IMAGE [COMMAND] [ARG...]`: a container in the foreground, with docker run's flags.
+
+Signals that this process gets are passed on to the container's PID 1, as docker does with --sig-proxy. PID 1
+ignores what it has no handler for; so the third interrupt kills it. The exit code is the container's.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from typing import Any
+
+from container_lib.engine.engine import Container, Engine
+
+PROXIED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def add(commands: Any) -> None:
+    """Add the command and its flags."""
+    help_text = "run a command in a new container"
+    parser = commands.add_parser("run", help=help_text, allow_abbrev=False, add_help=False)
+    parser.set_defaults(main=main)
+    flag = parser.add_argument
+    flag("--help", action="help", help="show this help and exit")  # -h is the host name, as docker has it
+    flag("-m", "--memory", metavar="BYTES", help="memory limit, such as 64m")
+    flag("--memory-swap", metavar="BYTES", help="memory plus swap; -1 for unlimited swap")
+    flag("--cpus", metavar="NUMBER", help="number of CPUs, such as 0.5")
+    flag("--pids-limit", metavar="NUMBER", help="most tasks; -1 for unlimited")
+    flag("-h", "--hostname", default="", metavar="NAME", help="host name; by default the short id")
+    flag("-e", "--env", action="append", default=[], metavar="NAME=VALUE", help="set an environment variable")
+    flag("-w", "--workdir", default="", metavar="DIR", help="working directory in the container")
+    flag("-u", "--user", default="", metavar="USER[:GROUP]", help="name or number")
+    flag("-v", "--volume", action="append", default=[], metavar="HERE:THERE[:ro]", help="bind mount")
+    flag("--read-only", action="store_true", help="mount the root filesystem read-only")
+    flag("--network", default="none", choices=("none", "host"), help="none (the default so far) or host")
+    for name in ("pid", "uts", "ipc"):
+        flag(f"--{name}", default="", choices=("host",), help=f"share the machine's {name} namespace")
+    flag("--cgroupns", default="private", choices=("private", "host"), help="cgroup namespace")
+    flag("--userns", default="", choices=("host", "remap"), help="remap: root inside is uid 100000 outside")
+    flag("--cap-add", action="append", default=[], metavar="CAP", help="add a capability, or ALL")
+    flag("--cap-drop", action="append", default=[], metavar="CAP", help="drop a capability, or ALL")
+    flag("--ulimit", action="append", default=[], metavar="NAME=SOFT[:HARD]", help="such as nofile=1024")
+    flag("-i", "--interactive", action="store_true", help="keep stdin open")
+    flag("--rm", action="store_true", help="remove it when it exits: always so for now")
+    flag("image", metavar="IMAGE", help="a name below the engine's rootfs directory, or a path with a slash")
+    flag("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="by default sh")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the container with our own stdin (with -i), stdout and stderr; return its exit code."""
+    engine = Engine(warn=lambda text: print(f"WARNING: {text}", file=sys.stderr))
+    left_out = ("main", "image", "command", "interactive", "rm")
+    options = {name: value for name, value in vars(arguments).items() if name not in left_out}
+    stdin = 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)
+    with engine.start(arguments.image, *arguments.command, stdio=(stdin, 1, 2), **options) as container:
+        proxy_signals(container)
+        return container.wait().code
+
+
+def proxy_signals(container: Container) -> None:
+    """Pass signals on to PID 1; at the third interrupt, kill it."""
+    interrupts = 0
+
+    def pass_on(number: int, _frame: object) -> None:
+        nonlocal interrupts
+        interrupts += number in (signal.SIGINT, signal.SIGTERM)
+        container.kill(signal.SIGKILL if interrupts >= 3 else number)
+
+    for number in PROXIED:
+        signal.signal(number, pass_on)

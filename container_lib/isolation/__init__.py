@@ -1,0 +1,1 @@
+"""What a process is made to see: namespaces, identity, mounts, the root filesystem, capabilities."""

@@ -1,0 +1,112 @@
+"""From a directory with a root filesystem to what a container's process sees as "/".
+
+    rootfs/                       a template: one directory, any number of containers
+      │ ScratchRoot or BindRoot   a mount of its own
+      ▼
+    /                             PivotRoot
+    ├── proc    proc              a fresh one shows the new pid namespace; parts are masked or read-only
+    ├── dev     tmpfs             null zero full random urandom tty, pts, shm, mqueue, links to /proc/self/fd
+    ├── sys     sysfs, read-only  ├── fs/cgroup   cgroup2, read-only
+    └── …       binds             then DetachOldRoot, and the machine's tree is gone
+
+`plan` is pure: it returns the steps, and `mounts.compile_steps` makes them calls. The lists are Docker's, so
+that what people know of a container's /proc and /dev holds here. See pivot_root(2), proc(5).
+"""
+
+from container_lib.isolation.mounts import (
+    Bind,
+    BindRoot,
+    DetachOldRoot,
+    Device,
+    MakePrivate,
+    Mask,
+    Mount,
+    PivotRoot,
+    ReadOnly,
+    ReadOnlyRoot,
+    ScratchRoot,
+    Step,
+    Symlink,
+)
+from container_lib.kernel.flags import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME
+
+_SAFE = MS_NOSUID | MS_NOEXEC | MS_NODEV
+
+DEVICES = (
+    Device("/dev/null", 1, 3), Device("/dev/zero", 1, 5), Device("/dev/full", 1, 7),
+    Device("/dev/random", 1, 8), Device("/dev/urandom", 1, 9), Device("/dev/tty", 5, 0),
+)  # fmt: skip
+LINKS = (
+    Symlink("/proc/self/fd", "/dev/fd"), Symlink("/proc/self/fd/0", "/dev/stdin"),
+    Symlink("/proc/self/fd/1", "/dev/stdout"), Symlink("/proc/self/fd/2", "/dev/stderr"),
+    Symlink("pts/ptmx", "/dev/ptmx"), Symlink("/proc/kcore", "/dev/core"),
+)  # fmt: skip
+MASKED = (
+    "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
+    "/sys/firmware", "/sys/devices/virtual/powercap",
+)  # fmt: skip
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def plan(
+    rootfs: str,
+    stage: str = "",
+    binds: tuple[Bind, ...] = (),
+    read_only: bool = False,
+    namespaces: tuple[str, ...] = (),
+) -> list[Step]:
+    """Return the steps that turn the directory `rootfs` into a container's root.
+
+    `stage` is an empty directory of the machine for the writable layer in memory; without it the container
+    writes into `rootfs` itself. `namespaces` are the container's: what it lacks changes what can be mounted.
+    """
+    in_user_namespace = "user" in namespaces
+    root = ScratchRoot(rootfs, stage, in_user_namespace) if stage else BindRoot(rootfs)
+    steps: list[Step] = [MakePrivate(), root, PivotRoot(root.merged if isinstance(root, ScratchRoot) else rootfs)]
+    steps += [_proc(namespaces)]
+    steps += _dev(in_user_namespace)
+    steps += _sys(namespaces)
+    steps += binds
+    steps += [ReadOnly(path) for path in READ_ONLY]
+    steps += [Mask(path) for path in MASKED]
+    steps += [DetachOldRoot()]
+    return steps + ([ReadOnlyRoot()] if read_only else [])
+
+
+def host_plan(namespaces: tuple[str, ...]) -> list[Step]:
+    """Return the steps for a process that keeps the machine's tree: private mounts, and a /proc of its own."""
+    if "mnt" not in namespaces:
+        return []
+    return [MakePrivate(), *([Mount("proc", "/proc", _SAFE)] if "pid" in namespaces else [])]
+
+
+def _proc(namespaces: tuple[str, ...]) -> Step:
+    if "user" in namespaces and "pid" not in namespaces:
+        # procfs shows the pid namespace, and only its owner may mount it: show the machine's
+        return Bind("/proc", "/proc")
+    return Mount("proc", "/proc", _SAFE)
+
+
+def _dev(in_user_namespace: bool) -> list[Step]:
+    steps: list[Step] = [Mount("tmpfs", "/dev", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k")]
+    for device in DEVICES:
+        # mknod needs the machine's root: in a user namespace the machine's own nodes are shown instead
+        steps.append(Bind(device.path, device.path, directory=False) if in_user_namespace else device)
+    return [
+        *steps,
+        *LINKS,
+        Mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"),
+        Mount("tmpfs", "/dev/shm", _SAFE, "mode=1777,size=65536k"),
+        Mount("mqueue", "/dev/mqueue", _SAFE),
+    ]
+
+
+def _sys(namespaces: tuple[str, ...]) -> list[Step]:
+    if "user" in namespaces and "net" not in namespaces:
+        # sysfs shows the network namespace, and only its owner may mount it: show the machine's, read-only
+        return [Bind("/sys", "/sys", read_only=True)]
+    steps: list[Step] = [Mount("sysfs", "/sys", _SAFE | MS_RDONLY)]
+    if "cgroup" in namespaces:
+        steps.append(Mount("cgroup2", "/sys/fs/cgroup", _SAFE | MS_RDONLY))
+    return steps

@@ -1,0 +1,53 @@
+"""Into a container that runs already: what nsenter(1) and docker exec do.
+
+    launcher ── clone3 ──▶ helper ── setns(pidfd) ──▶ all namespaces of the target
+                              └───── clone3(CLONE_PARENT) ──▶ init    a child of the launcher, in the target's pid
+                                                                      namespace: that is joined only by being born
+Runs in the launcher. The target is a pidfd, so it can't be mixed up with a later process of the same number.
+See setns(2).
+"""
+
+import os
+from _socket import socket as Socket
+from typing import Any, NoReturn
+
+from container_lib.errors import ContainerError, LauncherDied
+from container_lib.kernel import flags, syscalls
+from container_lib.runtime import init
+
+
+def clone_into(
+    order: dict[str, Any], group: int, target: int, control: Socket, stdio: list[int]
+) -> tuple[int, int]:
+    """Clone init into the namespaces `order["join"]` of the process behind the pidfd `target`."""
+    reader, writer = os.pipe()
+    helper, helper_pidfd = syscalls.clone3(0, cgroup=group)
+    if helper == 0:
+        os.close(reader)
+        help_across(order, target, control, stdio, writer)
+    os.close(writer)
+    number = os.read(reader, 32)
+    os.close(reader)
+    os.waitpid(helper, 0)
+    os.close(helper_pidfd)
+    if not number:
+        raise LauncherDied("joining the namespaces failed before the command was started")
+    return int(number), os.pidfd_open(int(number))
+
+
+def help_across(
+    order: dict[str, Any], target: int, control: Socket, stdio: list[int], writer: int
+) -> NoReturn:
+    """Join, then clone once more as a sibling: the parent of the new process is the launcher."""
+    try:
+        syscalls.setns(target, order["join"])
+        pid, _ = syscalls.clone3(flags.CLONE_PARENT)
+        if pid == 0:
+            os.close(writer)
+            init.become(order, control, -1, stdio)
+        os.write(writer, str(pid).encode())
+        os._exit(0)
+    except ContainerError as error:
+        init.report(error, control)
+    finally:
+        os._exit(125)

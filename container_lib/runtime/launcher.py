@@ -1,0 +1,147 @@
+"""The process that forks: small, single-threaded, and with almost nothing imported.
+
+A notebook's kernel has threads and a hundred megabytes mapped: forking it is slow, and unsharing it is refused.
+So it starts one launcher, a fresh interpreter that imports only what is below, and sends it requests over a
+socket (runtime.handshake draws the protocol; runtime.client is the other end).
+
+    serve: poll ──┬── a request    → start: clone3 → the child becomes the container (runtime.init)
+                  ├── a pidfd      → reap: wait4 → ("exited", status, usage)
+                  └── end of file  → the client is gone: end and remove everything that was started
+
+It keeps no state that matters: the cgroups hold the processes, and `engine.clean` finds what a `kill -9` leaves.
+"""
+
+import os
+import select
+import sys
+from _socket import socket as Socket
+from time import monotonic, sleep
+from typing import Any
+
+from container_lib.errors import ContainerError, KernelError
+from container_lib.kernel import flags, syscalls, trace
+from container_lib.kernel.pseudofiles import write
+from container_lib.runtime import handshake, init, joining
+
+SIGKILL = 9
+
+
+class Child:
+    """A container's init that runs: its number, the client's exit socket, and what it leaves behind."""
+
+    def __init__(self, pid: int, exit_socket: Socket, order: dict[str, Any]) -> None:
+        self.pid = pid
+        self.exit_socket = exit_socket
+        self.group: str = order["group"]
+        self.record: str = order["record"]
+
+
+def main(descriptor: int) -> None:
+    """Serve requests from the socket `descriptor` until its other end is closed."""
+    requests = Socket(fileno=descriptor)
+    children: dict[int, Child] = {}
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while True:
+        for ready, _ in poll.poll():
+            if ready != descriptor:
+                poll.unregister(ready)
+                reap(ready, children.pop(ready))
+                continue
+            order, descriptors = handshake.receive_with_descriptors(requests)
+            if order is None:
+                end_all(list(children.values()))
+                return
+            pidfd, child = start(order, descriptors)
+            if child is not None:
+                children[pidfd] = child
+                poll.register(pidfd, select.POLLIN)
+
+
+def start(order: dict[str, Any], descriptors: list[int]) -> tuple[int, Child | None]:
+    """Start one container; return its pidfd and what is known of it, or (-1, None) where clone3 failed."""
+    exit_socket, control = Socket(fileno=descriptors[0]), Socket(fileno=descriptors[1])
+    stdio = descriptors[2:5]
+    rest = iter(descriptors[5:])
+    group = next(rest) if order["in_group"] else -1
+    target = next(rest) if order["join"] else -1
+    if order["trace"]:
+        trace.start("launcher")
+    try:
+        if target >= 0:
+            pid, pidfd = joining.clone_into(order, group, target, control, stdio)
+        else:
+            pid, pidfd = clone(order, group, control, stdio)
+    except ContainerError as error:
+        init.report(error, control)
+        return -1, None
+    finally:
+        control.close()
+        for descriptor in descriptors[2:]:
+            os.close(descriptor)
+    handshake.send(exit_socket, ("started", pid, trace.stop()), (pidfd,))
+    return pidfd, Child(pid, exit_socket, order)
+
+
+def clone(order: dict[str, Any], group: int, control: Socket, stdio: list[int]) -> tuple[int, int]:
+    """Clone init into new namespaces and the cgroup that is open as `group`; write its id maps."""
+    if not order["namespaces"] & flags.CLONE_NEWUSER:
+        pid, pidfd = syscalls.clone3(order["namespaces"], cgroup=group)
+        if pid == 0:
+            init.become(order, control, -1, stdio)
+        return pid, pidfd
+    reader, writer = os.pipe()
+    pid, pidfd = syscalls.clone3(order["namespaces"], cgroup=group)
+    if pid == 0:
+        os.close(writer)
+        init.become(order, control, reader, stdio)
+    os.close(reader)
+    try:
+        write(f"/proc/{pid}/uid_map", order["uid_map"])
+        write(f"/proc/{pid}/gid_map", order["gid_map"])
+        os.write(writer, b"m")
+    except KernelError as error:
+        # init finds the pipe empty, and exits; the client hears the reason from here
+        init.report(error, control)
+    finally:
+        os.close(writer)
+    return pid, pidfd
+
+
+def reap(pidfd: int, child: Child) -> None:
+    """Collect a child that has ended, and tell its client: (user µs, system µs, largest memory in KiB)."""
+    os.close(pidfd)
+    _, status, usage = os.wait4(child.pid, 0)
+    figures = (round(usage.ru_utime * 1e6), round(usage.ru_stime * 1e6), usage.ru_maxrss)
+    try:
+        handshake.send(child.exit_socket, ("exited", status, figures))
+    except OSError:
+        remove(child)  # nobody listens any more: then nobody else will remove it
+    finally:
+        child.exit_socket.close()
+
+
+def end_all(children: list[Child]) -> None:
+    """The client is gone: kill what it started, and take the cgroups and records away."""
+    for child in children:
+        os.kill(child.pid, SIGKILL)
+    for child in children:
+        os.waitpid(child.pid, 0)
+        remove(child)
+
+
+def remove(child: Child) -> None:
+    """Remove a dead container's cgroup and record; processes that outlived its PID 1 are killed first."""
+    deadline = monotonic() + 5
+    while child.group and os.path.isdir(child.group) and monotonic() < deadline:
+        try:
+            write(f"{child.group}/cgroup.kill", 1)
+            os.rmdir(child.group)
+        except (KernelError, OSError):
+            sleep(0.01)  # still on its way out
+    if child.record and os.path.exists(child.record):
+        os.unlink(child.record)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
