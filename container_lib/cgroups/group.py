@@ -29,7 +29,9 @@ def create(parent: Path, name: str) -> Path:
     except PermissionError as error:
         raise AbilityMissing(f"cannot make the cgroup {group}: {error.strerror}", "needs root") from None
     except OSError as error:
-        raise KernelError("mkdir", error.errno or 0, f"cannot make the cgroup {group}: {error.strerror}") from None
+        raise KernelError(
+            "mkdir", error.errno or 0, f"cannot make the cgroup {group}: {error.strerror}"
+        ) from None
     return group
 
 
@@ -87,7 +89,9 @@ def delete(group: Path, timeout: float = 5.0) -> None:
             if monotonic() > deadline:
                 left = processes(group)
                 message = f"cannot remove the cgroup {group}: {error.strerror}"
-                raise KernelError("rmdir", error.errno or 0, message, f"it holds the processes {left}") from None
+                raise KernelError(
+                    "rmdir", error.errno or 0, message, f"it holds the processes {left}"
+                ) from None
         wait_for(group, "populated", 0, max(deadline - monotonic(), 0))
 
 
@@ -118,7 +122,9 @@ def need(group: Path, file: str) -> Path:
     path = group / file
     if not path.exists():
         controller = file.partition(".")[0]
-        hint = f"the {controller} controller is not handed down to this group; where it is: make lab WHERE=guest"
+        hint = (
+            f"the {controller} controller is not handed down to this group; where it is: make lab WHERE=guest"
+        )
         raise AbilityMissing(f"{path} does not exist", hint)
     return path
 

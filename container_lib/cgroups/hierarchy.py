@@ -21,7 +21,9 @@ from container_lib.kernel.pseudofiles import read, write
 
 PARENT_NAME = "byhand"
 WANTED = ("cpu", "io", "memory", "pids")
-NO_CGROUP2 = "mount it (mount -t cgroup2 none /sys/fs/cgroup), or use the embedded guest: make lab WHERE=guest"
+NO_CGROUP2 = (
+    "mount it (mount -t cgroup2 none /sys/fs/cgroup), or use the embedded guest: make lab WHERE=guest"
+)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from container_lib.engine.engine import Engine
 
 def add(commands: Any) -> None:
     """Add the command and its flags."""
-    parser = commands.add_parser("doctor", help="tell what this machine can do, and clean up", allow_abbrev=False)
+    parser = commands.add_parser(
+        "doctor", help="tell what this machine can do, and clean up", allow_abbrev=False
+    )
     parser.add_argument("--clean", action="store_true", help="remove what killed containers left behind")
     parser.add_argument("--json", action="store_true", help="print the abilities as JSON")
     parser.set_defaults(main=main)

@@ -27,7 +27,9 @@ class Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line's parser."""
     top = Parser("byhand", description="A container engine, built by hand.", allow_abbrev=False)
-    top.add_argument("-v", "--version", action="version", version=f"byhand version {container_lib.__version__}")
+    top.add_argument(
+        "-v", "--version", action="version", version=f"byhand version {container_lib.__version__}"
+    )
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for module in (run, doctor):
         module.add(commands)

@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any
 
-from container_lib.engine.engine import Container, Engine
+from container_lib.engine.engine import Engine, RunningContainer
 
 PROXIED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -57,7 +57,7 @@ def main(arguments: argparse.Namespace) -> int:
         return container.wait().code
 
 
-def proxy_signals(container: Container) -> None:
+def proxy_signals(container: RunningContainer) -> None:
     """Pass signals on to PID 1; at the third interrupt, kill it."""
     interrupts = 0
 

@@ -17,7 +17,11 @@ from container_lib.runtime import records
 
 def clean(run_dir: Path, parent: Path | None) -> list[str]:
     """Remove everything stale, and return a line for each thing removed."""
-    groups = sorted(entry.path for entry in os.scandir(parent) if entry.is_dir()) if parent and parent.is_dir() else []
+    groups = (
+        sorted(entry.path for entry in os.scandir(parent) if entry.is_dir())
+        if parent and parent.is_dir()
+        else []
+    )
     known = list(records.read_all(run_dir))
     stale = [record for record in known if record.stale]
     live = {record.group for record in known if not record.stale}

@@ -15,6 +15,7 @@ from container_lib.errors import ContainerError
 from container_lib.isolation import capabilities, namespaces
 from container_lib.kernel import procfs
 from container_lib.kernel.pseudofiles import read
+from container_lib.kernel.syscalls import capget
 from container_lib.runtime import lifecycle
 from container_lib.runtime.outcome import Places
 from container_lib.runtime.spec import Spec
@@ -51,12 +52,14 @@ def machine() -> Ability:
     system = os.uname()
     known = system.sysname == "Linux" and system.machine in ("x86_64", "aarch64")
     detail = f"{system.sysname} {system.release} on {system.machine}"
-    return Ability("kernel", known, detail, "" if known else "a Linux on amd64 or arm64: vagrant up", needed=True)
+    return Ability(
+        "kernel", known, detail, "" if known else "a Linux on amd64 or arm64: vagrant up", needed=True
+    )
 
 
 def privilege() -> Ability:
     """Root: creating namespaces, mounting, making cgroups."""
-    found = "SYS_ADMIN" in capabilities.spell(capabilities.capget()[0])
+    found = "SYS_ADMIN" in capabilities.spell(capget()[0])
     detail = f"uid {os.geteuid()}, {'with' if found else 'without'} CAP_SYS_ADMIN"
     return Ability("root", found, detail, "" if found else ROOT, needed=True)
 
@@ -68,11 +71,15 @@ def probe_namespaces(tree: hierarchy.Hierarchy | None) -> list[Ability]:
         needed = kind.name in namespaces.DEFAULT
         try:
             run_dir = places.run_dir()
-            lifecycle.run(Spec(("/bin/true",), namespaces=(kind.name,), capabilities=None), Places(run_dir, None), 10)
+            lifecycle.run(
+                Spec(("/bin/true",), namespaces=(kind.name,), capabilities=None), Places(run_dir, None), 10
+            )
             abilities.append(Ability(f"{kind.name} namespace", True, kind.isolates, needed=needed))
         except (ContainerError, OSError, TimeoutError) as error:
             reason = str(error).splitlines()[0]
-            abilities.append(Ability(f"{kind.name} namespace", False, reason, _namespace_remedy(kind.name), needed))
+            abilities.append(
+                Ability(f"{kind.name} namespace", False, reason, _namespace_remedy(kind.name), needed)
+            )
     return abilities
 
 
@@ -80,7 +87,9 @@ def overlayfs() -> Ability:
     """OverlayFS: a writable layer over an image."""
     found = any(line.split()[-1] == "overlay" for line in read("/proc/filesystems").splitlines() if line)
     remedy = "" if found else "modprobe overlay"
-    return Ability("overlayfs", found, "in /proc/filesystems" if found else "not in /proc/filesystems", remedy, True)
+    return Ability(
+        "overlayfs", found, "in /proc/filesystems" if found else "not in /proc/filesystems", remedy, True
+    )
 
 
 def probe_cgroups(tree: hierarchy.Hierarchy | None) -> list[Ability]:
@@ -99,10 +108,16 @@ def probe_cgroups(tree: hierarchy.Hierarchy | None) -> list[Ability]:
 
 def all_capabilities() -> Ability:
     """Whether --cap-add ALL and raised ulimits can be given, or only part of them."""
-    permitted = capabilities.spell(capabilities.capget()[1])
+    permitted = capabilities.spell(capget()[1])
     missing = [name for name in capabilities.NAMES if name not in permitted]
-    detail = "all" if not missing else f"{len(permitted)} of {len(capabilities.NAMES)}; not: {', '.join(missing[:6])}"
-    return Ability("capabilities", not missing, detail, "" if not missing else "containers get what is held here")
+    detail = (
+        "all"
+        if not missing
+        else f"{len(permitted)} of {len(capabilities.NAMES)}; not: {', '.join(missing[:6])}"
+    )
+    return Ability(
+        "capabilities", not missing, detail, "" if not missing else "containers get what is held here"
+    )
 
 
 def base_image(root_dir: Path | None) -> Ability:

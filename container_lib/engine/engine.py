@@ -23,6 +23,8 @@ from container_lib.runtime.outcome import Places, Result
 from container_lib.runtime.spec import Spec
 
 DEFAULT_COMMAND = ("sh",)
+RunningContainer = Container
+"""What `Engine.start` returns, for front ends to name."""
 
 
 class Engine:

@@ -22,6 +22,7 @@ from container_lib.errors import InvalidValue, NotFound
 from container_lib.isolation import capabilities, identity, rlimits
 from container_lib.isolation.mounts import Bind
 from container_lib.isolation.namespaces import DEFAULT
+from container_lib.kernel.syscalls import capget
 from container_lib.runtime.spec import Spec
 
 DISCARDED = {
@@ -61,13 +62,17 @@ class Options:
     time_offsets: dict[str, int] = field(default_factory=dict)
 
 
-def to_spec(argv: Sequence[str], rootfs: Path, options: Options, tree: Hierarchy | None) -> tuple[Spec, list[str]]:
+def to_spec(
+    argv: Sequence[str], rootfs: Path, options: Options, tree: Hierarchy | None
+) -> tuple[Spec, list[str]]:
     """Return the `Spec` and the warnings that go with it. Raises `InvalidValue`, `NotFound`."""
     limits, warnings = limits_of(options, tree)
     kept, missing = capabilities.keep(options.cap_add, options.cap_drop)
     if missing:
         names = ", ".join("CAP_" + name for name in missing)
-        warnings.append(f"this process does not hold {names}: the container gets the rest of what was asked for")
+        warnings.append(
+            f"this process does not hold {names}: the container gets the rest of what was asked for"
+        )
     given_rlimits, lowered = rlimits_of(options)
     uid, gid = users.find(rootfs, options.user)
     id_map = identity.REMAPPED if options.userns == "remap" else identity.ROOT_TO_SELF
@@ -138,7 +143,7 @@ def namespaces_of(options: Options) -> tuple[str, ...]:
 
 def rlimits_of(options: Options) -> tuple[tuple[rlimits.Rlimit, ...], list[str]]:
     """Return the resource limits that can be given, and a warning for each that had to be lowered."""
-    privileged = "SYS_RESOURCE" in capabilities.spell(capabilities.capget()[0])
+    privileged = "SYS_RESOURCE" in capabilities.spell(capget()[0])
     decided = []
     for text in options.ulimit:
         wanted = rlimits.parse(text)

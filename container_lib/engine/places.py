@@ -40,7 +40,9 @@ def runtime_places(run: Path, tree: hierarchy.Hierarchy | None) -> Places:
     """Return what the runtime needs to know, with its directories made. Raises `AbilityMissing` without root."""
     if os.geteuid() != 0:
         hint = "run it as root (sudo), or in the embedded guest: make lab WHERE=guest"
-        raise AbilityMissing("starting a container needs root: this process has uid " + str(os.geteuid()), hint)
+        raise AbilityMissing(
+            "starting a container needs root: this process has uid " + str(os.geteuid()), hint
+        )
     parent = hierarchy.parent_group(tree, parent_name(run)) if tree is not None else None
     places = Places(run, parent)
     places.make()

@@ -95,6 +95,12 @@ def remount_read_only(path: str) -> None:
 _COMPOSED = {
     function.__name__: function
     for function in (
-        pivot_into, detach_old_root, ensure_directory, ensure_file, mask, bind_read_only, remount_read_only,
-    )  # fmt: skip
+        pivot_into,
+        detach_old_root,
+        ensure_directory,
+        ensure_file,
+        mask,
+        bind_read_only,
+        remount_read_only,
+    )
 }

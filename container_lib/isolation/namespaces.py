@@ -32,7 +32,9 @@ KINDS = (
     Namespace("uts", flags.CLONE_NEWUTS, "host name and domain name", "--uts, --hostname"),
     Namespace("ipc", flags.CLONE_NEWIPC, "System V IPC and POSIX message queues", "--ipc"),
     Namespace("cgroup", flags.CLONE_NEWCGROUP, "what is the root of the cgroup tree", "--cgroupns"),
-    Namespace("time", flags.CLONE_NEWTIME, "the clocks that count since boot", "none: Docker does not use it"),
+    Namespace(
+        "time", flags.CLONE_NEWTIME, "the clocks that count since boot", "none: Docker does not use it"
+    ),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 DEFAULT = ("mnt", "pid", "net", "uts", "ipc", "cgroup")

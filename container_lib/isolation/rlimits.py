@@ -51,7 +51,8 @@ def decide(wanted: Rlimit, own_hard: int, privileged: bool) -> tuple[Rlimit, str
     if privileged or not above:
         return wanted, ""
     soft = own_hard if wanted.soft == UNLIMITED else min(wanted.soft, own_hard)
-    message = f"ulimit {wanted.name}={wanted.soft}:{wanted.hard} lowered to {soft}:{own_hard}: no CAP_SYS_RESOURCE here"
+    asked = f"{wanted.name}={wanted.soft}:{wanted.hard}"
+    message = f"ulimit {asked} lowered to {soft}:{own_hard}: no CAP_SYS_RESOURCE here"
     return Rlimit(wanted.name, soft, own_hard), message
 
 

@@ -63,7 +63,11 @@ def plan(
     """
     in_user_namespace = "user" in namespaces
     root = ScratchRoot(rootfs, stage, in_user_namespace) if stage else BindRoot(rootfs)
-    steps: list[Step] = [MakePrivate(), root, PivotRoot(root.merged if isinstance(root, ScratchRoot) else rootfs)]
+    steps: list[Step] = [
+        MakePrivate(),
+        root,
+        PivotRoot(root.merged if isinstance(root, ScratchRoot) else rootfs),
+    ]
     steps += [_proc(namespaces)]
     steps += _dev(in_user_namespace)
     steps += _sys(namespaces)

@@ -7,7 +7,9 @@ See errors(7) and the ERRORS section of each call's man page.
 
 from errno import EACCES, EBUSY, EINVAL, ELOOP, ENODEV, ENOENT, ENOSPC, ENOSYS, EPERM, EROFS, EUSERS
 
-_NAMESPACE_EPERM = "creating namespaces needs root, or a user namespace around them; try: make lab WHERE=guest"
+_NAMESPACE_EPERM = (
+    "creating namespaces needs root, or a user namespace around them; try: make lab WHERE=guest"
+)
 _NAMESPACE_ENOSPC = "a limit in /proc/sys/user/max_*_namespaces is reached; this is not about disk space"
 _MOUNT_EPERM = "mounting needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace"
 
@@ -19,7 +21,10 @@ _HINTS = {
     ("unshare", EUSERS): _NAMESPACE_ENOSPC,
     ("clone3", ENOSYS): "a seccomp filter hides clone3 (an old Docker around us?); run on the machine itself",
     ("clone3", EINVAL): "this kernel lacks one of the namespaces asked for; see byhand doctor",
-    ("clone3", EBUSY): "the cgroup has controllers for its children (cgroup.subtree_control): only leaves hold processes",
+    (
+        "clone3",
+        EBUSY,
+    ): "the cgroup has controllers for its children (cgroup.subtree_control): only leaves hold processes",
     ("mount", EPERM): _MOUNT_EPERM,
     ("mount", EACCES): "the source is a block device that is read-only here, or on a nodev mount",
     ("mount", EINVAL): "a bad option, or the mount point is locked by a more privileged user namespace",
@@ -29,7 +34,10 @@ _HINTS = {
     ("mount", ENOSPC): "the limit /proc/sys/fs/mount-max is reached; this is not about disk space",
     ("pivot_root", EINVAL): "the new root must be a mount point, and no mount in the path may be shared",
     ("pivot_root", EBUSY): "the new root must be another mount than the current root",
-    ("setns", EINVAL): "a multi-threaded process cannot join that namespace, or it is the one it is in already",
+    (
+        "setns",
+        EINVAL,
+    ): "a multi-threaded process cannot join that namespace, or it is the one it is in already",
     ("setns", EPERM): "joining needs CAP_SYS_ADMIN in the user namespace that owns the target",
     ("mknod", EPERM): "device nodes cannot be made in a user namespace: bind-mount the machine's instead",
     ("sethostname", EPERM): "needs CAP_SYS_ADMIN over the uts namespace; unshare it first",

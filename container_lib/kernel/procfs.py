@@ -38,7 +38,7 @@ def _mount_entry(line: str) -> MountEntry:
     # 36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue
     left, _, right = line.partition(" - ")
     mount_id, parent_id, _device, root, target, options, *tags = left.split(" ")
-    fstype, source, super_options = (right.split(" ") + ["", ""])[:3]
+    fstype, source, super_options = [*right.split(" "), "", ""][:3]
     return MountEntry(
         int(mount_id), int(parent_id), _unescape(root), _unescape(target), options,
         " ".join(tags) or "private", fstype, _unescape(source), super_options,

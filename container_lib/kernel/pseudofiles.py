@@ -12,6 +12,7 @@ from container_lib.errors import KernelError
 from container_lib.kernel import trace
 from container_lib.kernel.explain import explain
 
+
 def read(path: str | os.PathLike[str]) -> str:
     """Return the file's text without its last newline. Raises `KernelError` with the path."""
     try:
@@ -39,7 +40,9 @@ def write(path: str | os.PathLike[str], value: str | int) -> None:
     except OSError as error:
         raise _error("write", error, f"cannot write {str(value)!r} to {os.fspath(path)}") from None
     if begin:
-        trace.record("write", (os.fspath(path), str(value)), len(str(value)), (perf_counter_ns() - begin) / 1000)
+        trace.record(
+            "write", (os.fspath(path), str(value)), len(str(value)), (perf_counter_ns() - begin) / 1000
+        )
 
 
 def _error(call: str, error: OSError, message: str) -> KernelError:

@@ -31,6 +31,7 @@ _libc.syscall.restype = ctypes.c_long
 _libc_with_gil = ctypes.PyDLL(None, use_errno=True)
 _libc_with_gil.syscall.restype = ctypes.c_long
 
+
 def _call(name: str, function: Callable[[], Any], *arguments: Any) -> Any:
     """Run `function`, which is one system call; raise `KernelError` where it fails."""
     begin = perf_counter_ns() if trace.active() else 0
@@ -58,7 +59,9 @@ def _number(name: str) -> int:
         return _NUMBERS[machine][name]
     except KeyError:
         known = ", ".join(_NUMBERS)
-        raise AbilityMissing(f"{name}(2) on the machine {machine}: number not known", f"known: {known}") from None
+        raise AbilityMissing(
+            f"{name}(2) on the machine {machine}: number not known", f"known: {known}"
+        ) from None
 
 
 # ---- processes and namespaces

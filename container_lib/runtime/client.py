@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from _socket import socket as Socket
+from _socket import socket
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def close() -> None:
         _current = None
 
 
-def socketpair() -> tuple[Socket, Socket]:
+def socketpair() -> tuple[socket, socket]:
     """Return two connected sockets (a stream), close-on-exec."""
 
     return _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)

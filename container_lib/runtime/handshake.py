@@ -24,15 +24,14 @@ ends, and marshal needs no import. Descriptors travel beside the first bytes (SC
 """
 
 import marshal
-from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET
-from _socket import socket as Socket
+from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET, socket
 from array import array
 from typing import Any
 
 MAX_DESCRIPTORS = 8
 
 
-def send(sock: Socket, message: object, descriptors: tuple[int, ...] = ()) -> None:
+def send(sock: socket, message: Any, descriptors: tuple[int, ...] = ()) -> None:
     """Send one message. Raises `BrokenPipeError` when the other end is gone."""
     body = marshal.dumps(message)
     data = memoryview(len(body).to_bytes(4, "big") + body)
@@ -42,12 +41,12 @@ def send(sock: Socket, message: object, descriptors: tuple[int, ...] = ()) -> No
         sent += sock.send(data[sent:], MSG_NOSIGNAL)
 
 
-def receive(sock: Socket) -> Any:
+def receive(sock: socket) -> Any:
     """Return the next message, or None at the end of file."""
     return receive_with_descriptors(sock)[0]
 
 
-def receive_with_descriptors(sock: Socket) -> tuple[Any, list[int]]:
+def receive_with_descriptors(sock: socket) -> tuple[Any, list[int]]:
     """Return the next message and the descriptors that came with it (close-on-exec); (None, []) at the end."""
     descriptors = array("i")
     space = CMSG_SPACE(MAX_DESCRIPTORS * descriptors.itemsize)
@@ -63,7 +62,7 @@ def receive_with_descriptors(sock: Socket) -> tuple[Any, list[int]]:
     return (marshal.loads(body) if body else None), list(descriptors)
 
 
-def _exactly(sock: Socket, count: int) -> bytes:
+def _exactly(sock: socket, count: int) -> bytes:
     """Return `count` bytes, or b"" if the other end closes before that: half a message is none."""
     data = b""
     while len(data) < count:

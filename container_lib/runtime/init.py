@@ -8,9 +8,9 @@ What comes when is not free: mounts need the capabilities that are dropped later
 machine's for the time namespace. See runtime.handshake for the other side.
 """
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # `signal` without its enums
 import os
-from _socket import socket as Socket
+from _socket import socket
 from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
 from typing import Any, NoReturn
 
@@ -24,7 +24,7 @@ from container_lib.runtime import handshake
 SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
 
 
-def become(order: dict[str, Any], control: Socket, mapped: int, stdio: list[int]) -> NoReturn:
+def become(order: dict[str, Any], control: socket, mapped: int, stdio: list[int]) -> NoReturn:
     """Become the container's command. Never returns: execve or `_exit`."""
     try:
         if order["trace"]:
@@ -50,7 +50,8 @@ def become(order: dict[str, Any], control: Socket, mapped: int, stdio: list[int]
     except ContainerError as error:
         report(error, control)
         os._exit(error.exit_code)
-    except BaseException as error:  # nothing may return into the launcher's loop, in a process that is a copy of it
+    except BaseException as error:  # noqa: BLE001
+        # nothing may return into the launcher's loop: this process is a copy of it
         report(ContainerError(f"{type(error).__name__} in the container's init: {error}"), control)
     os._exit(125)
 
@@ -141,7 +142,7 @@ def die_with_launcher() -> None:
     syscalls.prctl(flags.PR_SET_PDEATHSIG, SIGKILL)
 
 
-def tell_ready(order: dict[str, Any], control: Socket) -> None:
+def tell_ready(order: dict[str, Any], control: socket) -> None:
     """Tell the client that all is built; wait for its "go" if it has something to do first."""
     handshake.send(control, ("ready", trace.stop()))
     if order["wait"] and handshake.receive(control) != "go":
@@ -164,7 +165,9 @@ def execute_command(order: dict[str, Any]) -> None:
             if error.errno != EACCES:
                 break
     if found_but == ENOEXEC:
-        raise CommandNotExecutable(f'exec: "{command}": exec format error', "a script needs a first line #!/bin/sh")
+        raise CommandNotExecutable(
+            f'exec: "{command}": exec format error', "a script needs a first line #!/bin/sh"
+        )
     if found_but == ENOENT:
         message = f'exec: "{command}": no such file or directory'
         raise CommandNotFound(message, "the file is there; its interpreter or dynamic loader is not")
@@ -182,7 +185,7 @@ def candidates(command: str, path: str) -> list[str]:
     return [f"{directory or '.'}/{command}" for directory in path.split(":")]
 
 
-def report(error: ContainerError, control: Socket) -> None:
+def report(error: ContainerError, control: socket) -> None:
     """Tell the client why; it may be gone, and then there is nobody to tell."""
     call, errno = (error.call, error.errno) if isinstance(error, KernelError) else ("", 0)
     message = ("failed", type(error).__name__, error.message, error.hint, call, errno, trace.stop())

@@ -8,7 +8,7 @@ See setns(2).
 """
 
 import os
-from _socket import socket as Socket
+from _socket import socket
 from typing import Any, NoReturn
 
 from container_lib.errors import ContainerError, LauncherDied
@@ -17,7 +17,7 @@ from container_lib.runtime import init
 
 
 def clone_into(
-    order: dict[str, Any], group: int, target: int, control: Socket, stdio: list[int]
+    order: dict[str, Any], group: int, target: int, control: socket, stdio: list[int]
 ) -> tuple[int, int]:
     """Clone init into the namespaces `order["join"]` of the process behind the pidfd `target`."""
     reader, writer = os.pipe()
@@ -36,7 +36,7 @@ def clone_into(
 
 
 def help_across(
-    order: dict[str, Any], target: int, control: Socket, stdio: list[int], writer: int
+    order: dict[str, Any], target: int, control: socket, stdio: list[int], writer: int
 ) -> NoReturn:
     """Join, then clone once more as a sibling: the parent of the new process is the launcher."""
     try:

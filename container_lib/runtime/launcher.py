@@ -14,7 +14,7 @@ It keeps no state that matters: the cgroups hold the processes, and `engine.clea
 import os
 import select
 import sys
-from _socket import socket as Socket
+from _socket import socket
 from time import monotonic, sleep
 from typing import Any
 
@@ -29,7 +29,7 @@ SIGKILL = 9
 class Child:
     """A container's init that runs: its number, the client's exit socket, and what it leaves behind."""
 
-    def __init__(self, pid: int, exit_socket: Socket, order: dict[str, Any]) -> None:
+    def __init__(self, pid: int, exit_socket: socket, order: dict[str, Any]) -> None:
         self.pid = pid
         self.exit_socket = exit_socket
         self.group: str = order["group"]
@@ -38,7 +38,7 @@ class Child:
 
 def main(descriptor: int) -> None:
     """Serve requests from the socket `descriptor` until its other end is closed."""
-    requests = Socket(fileno=descriptor)
+    requests = socket(fileno=descriptor)
     children: dict[int, Child] = {}
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
@@ -60,7 +60,7 @@ def main(descriptor: int) -> None:
 
 def start(order: dict[str, Any], descriptors: list[int]) -> tuple[int, Child | None]:
     """Start one container; return its pidfd and what is known of it, or (-1, None) where clone3 failed."""
-    exit_socket, control = Socket(fileno=descriptors[0]), Socket(fileno=descriptors[1])
+    exit_socket, control = socket(fileno=descriptors[0]), socket(fileno=descriptors[1])
     stdio = descriptors[2:5]
     rest = iter(descriptors[5:])
     group = next(rest) if order["in_group"] else -1
@@ -83,7 +83,7 @@ def start(order: dict[str, Any], descriptors: list[int]) -> tuple[int, Child | N
     return pidfd, Child(pid, exit_socket, order)
 
 
-def clone(order: dict[str, Any], group: int, control: Socket, stdio: list[int]) -> tuple[int, int]:
+def clone(order: dict[str, Any], group: int, control: socket, stdio: list[int]) -> tuple[int, int]:
     """Clone init into new namespaces and the cgroup that is open as `group`; write its id maps."""
     if not order["namespaces"] & flags.CLONE_NEWUSER:
         pid, pidfd = syscalls.clone3(order["namespaces"], cgroup=group)

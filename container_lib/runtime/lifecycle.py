@@ -25,8 +25,6 @@ from container_lib.runtime.spec import Spec
 from container_lib.runtime.starting import Started
 
 
-
-
 class Container:
     """A running container. Use it in a `with` statement, or call `release` when done."""
 

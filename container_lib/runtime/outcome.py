@@ -9,6 +9,7 @@ from pathlib import Path
 
 from container_lib.cgroups.group import keyed
 
+
 @dataclass(frozen=True)
 class Places:
     """Where things are kept: `run_dir` for records (gone at reboot), `parent` the cgroup above ours, or None."""

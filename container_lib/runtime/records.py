@@ -3,8 +3,8 @@
     <run_dir>/containers/<id>.json     {"id": …, "group": …, "launcher": [pid, start time], "argv": …}
 
 The record is made before anything else of the container and removed after everything else: whatever exists has
-a record, or is about to lose its last trace. It is written to a temporary name and renamed, so it is whole or absent.
-A container is *stale* when the launcher that its record names is gone: a launcher's end is its containers' end.
+a record, or is about to lose its last trace. It is written beside and renamed, so it is whole or absent.
+A container is *stale* when the launcher that its record names is gone: with it go its containers.
 """
 
 import json

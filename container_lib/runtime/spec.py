@@ -51,7 +51,7 @@ class Spec:
     binds: tuple[mounts.Bind, ...] = ()
     read_only: bool = False
     scratch: bool = True
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     capabilities: tuple[str, ...] | None = DEFAULT_CAPABILITIES
     no_new_privileges: bool = True
     rlimits: tuple[Rlimit, ...] = ()
@@ -132,7 +132,9 @@ def environment(spec: Spec) -> dict[str, str]:
 
 def _check_rootfs(spec: Spec, path: Path) -> None:
     if not path.exists():
-        raise NotFound(f"root filesystem {path} does not exist", "make one: python -m machine.base_image busybox")
+        raise NotFound(
+            f"root filesystem {path} does not exist", "make one: python -m machine.base_image busybox"
+        )
     if not path.is_dir():
         raise InvalidValue(f"root filesystem {path} is not a directory")
     if "mnt" not in spec.namespaces:

@@ -1,4 +1,4 @@
-"""The client's half of a start: what `lifecycle.start` does, in its order. (runtime.handshake draws both halves.)
+"""The client's half of a start, in its order. (runtime.handshake draws both halves.)
 
     record ── cgroup ── limits ── request ── "started" ── "ready" ── ("go") ── end of file: it runs
 
@@ -9,8 +9,9 @@ does the release of the container later.
 import os
 import select
 import signal
+from _socket import socket
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,17 @@ from container_lib.cgroups import limits
 from container_lib.errors import ContainerError, KernelError, LauncherDied
 from container_lib.kernel import trace
 from container_lib.runtime import client, handshake, records
-from container_lib.runtime.handshake import Socket
 from container_lib.runtime.outcome import Exit, Places, exit_of
 from container_lib.runtime.spec import Spec, check, order
+
+JOINED: dict[str, Any] = {
+    "namespaces": 0,
+    "cgroup_namespace": False,
+    "time_offsets": None,
+    "mounts": [],
+    "hostname": "",
+}
+"""What a process that joins a container does not do: all that was done when the container was made."""
 
 Target = tuple[int, int, Path | None]
 """A running container to join: (pidfd of its PID 1, namespaces as flags, its cgroup)"""
@@ -31,7 +40,7 @@ Target = tuple[int, int, Path | None]
 class Started:
     """What is known of a process that was started: its pid and pidfd, its cgroup, and how to undo it."""
 
-    def __init__(self, group: Path | None, exit_socket: Socket, stack: ExitStack) -> None:
+    def __init__(self, group: Path | None, exit_socket: socket, stack: ExitStack) -> None:
         self.pid = 0
         self.pidfd = -1
         self.group = group
@@ -41,12 +50,10 @@ class Started:
     def kill_and_reap(self) -> None:
         """End PID 1 and wait until the launcher has collected it."""
         if self.pidfd >= 0:
-            try:
+            with suppress(ProcessLookupError):  # it may have ended meanwhile
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it has ended meanwhile, which is what was wanted
             while handshake.receive(self.exit_socket) is not None:
-                pass
+                continue
 
     def kill_the_rest(self) -> None:
         """Kill what outlived PID 1: only a container without a pid namespace of its own has such processes."""
@@ -84,7 +91,13 @@ def start(
             "in_group": group is not None,
         }
         if target:
-            message |= {"namespaces": 0, "cgroup_namespace": False, "time_offsets": None, "mounts": [], "hostname": ""}
+            message |= {
+                "namespaces": 0,
+                "cgroup_namespace": False,
+                "time_offsets": None,
+                "mounts": [],
+                "hostname": "",
+            }
         send_order(launcher, message, (exit_theirs, control_theirs), stdio, group, target)
         hear_started(started)
         hear_ready(control, started, before_exec)
@@ -125,7 +138,7 @@ def remove_group(group: Path) -> None:
 def send_order(
     launcher: client.Launcher,
     message: dict[str, Any],
-    theirs: tuple[Socket, Socket],
+    theirs: tuple[socket, socket],
     stdio: tuple[int, int, int],
     group: Path | None,
     target: Target | None,
@@ -154,7 +167,7 @@ def hear_started(started: Started) -> None:
         trace.extend(calls)
 
 
-def hear_ready(control: Socket, started: Started, before_exec: Callable[[int], None] | None) -> None:
+def hear_ready(control: socket, started: Started, before_exec: Callable[[int], None] | None) -> None:
     """Follow init until it has become the command. Raises what it reports."""
     ready = False
     while (message := handshake.receive(control)) is not None:
@@ -179,7 +192,7 @@ def error_of(message: tuple[Any, ...]) -> ContainerError:
     return made
 
 
-def readable(sock: Socket, timeout: float | None) -> bool:
+def readable(sock: socket, timeout: float | None) -> bool:
     """Return whether the socket has something to read, waiting for at most `timeout` seconds."""
     poll = select.poll()
     poll.register(sock.fileno(), select.POLLIN)
