@@ -151,13 +151,30 @@ step() {
     mkdir -p "$(dirname "$log")"
     printf '\n==> %s\n    %s\n' "$what" "$*" >>"$log"
     printf 'set-up: %s … ' "$what"
+    [ ! -t 1 ] || follow "$what" &
     if "$@" >>"$log" 2>&1 </dev/null; then
+        stop_following "$what"
         echo "$((SECONDS - began)) s"
     else
+        stop_following "$what"
         printf 'failed\n\n'
         tail -n 25 "$log"
         refuse "that step failed: $what" "the whole log is $log"
     fi
+}
+
+# On a terminal: every second, how long it has taken and what the command said last. Ends with this script.
+follow() {
+    local began=$SECONDS
+    while sleep 1 && kill -0 $$ 2>/dev/null; do
+        printf '\r\033[Kset-up: %s … %d s  %.50s' "$1" $((SECONDS - began)) "$(tail -n 1 "$log" | tr -dc '[:print:]')"
+    done
+}
+
+stop_following() {
+    kill %% 2>/dev/null || return 0
+    wait %% 2>/dev/null || true
+    [ ! -t 1 ] || printf '\r\033[Kset-up: %s … ' "$1"
 }
 
 refuse() {

@@ -34,7 +34,15 @@ def without_inodes(tree: dict[str, tuple[int, int, int, object]]) -> dict[str, t
 
 def test_its_shell_runs_with_the_image_as_root(image: Path) -> None:
     """In a user namespace, so that it takes no root: chroot(2) into the image, and ask the shell."""
-    command = ["unshare", "--map-root-user", "chroot", image, "/bin/sh", "-c", "id -un; ls /; env echo found"]
+    command = [
+        "unshare",
+        "--map-root-user",
+        "chroot",
+        image,
+        "/bin/sh",
+        "-c",
+        "id -un; ls /; /usr/bin/env echo found",
+    ]
     outcome = subprocess.run(command, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.split()[0] == "root"

@@ -161,6 +161,20 @@ def test_a_second_set_up_changes_nothing(machine: FreshDebian) -> None:
     assert machine.run(listing).stdout == before
 
 
+def test_where_nothing_is_missing_a_user_needs_no_root(machine: FreshDebian) -> None:
+    outcome = machine.run(f"BYHAND_VENV={VENV} bash machine/provision.sh lab", user="nobody")
+    assert outcome.stdout + outcome.stderr == ""
+
+
+def test_an_interrupted_set_up_is_finished_by_the_next(machine: FreshDebian) -> None:
+    """As if the power had gone while pip was at work: no mark that it ended, one package half removed."""
+    machine.run(f"rm {VENV}/.made-from && rm -r {VENV}/lib/python3.13/site-packages/psutil*")
+    machine.run(f"BYHAND_VENV={VENV} bash machine/provision.sh lab vm")
+    assert (
+        machine.run(f"{VENV}/bin/python -c 'import psutil; print(psutil.cpu_count() > 0)'").stdout == "True\n"
+    )
+
+
 def test_jupyterlab_is_a_service_that_systemd_accepts(machine: FreshDebian) -> None:
     machine.run("systemd-analyze verify --recursive-errors=no /etc/systemd/system/byhand-lab.service")
     assert machine.run("systemctl is-enabled byhand-lab").stdout == "enabled\n"
@@ -192,6 +206,16 @@ kill $lab; wait $lab || true
 def debian_script(machine: FreshDebian, text: str) -> str:
     machine.run(f"cat > /tmp/script <<'END_OF_SCRIPT'\n{text}\nEND_OF_SCRIPT")
     return "/tmp/script"
+
+
+def test_clean_removes_what_was_made_and_nothing_else(machine: FreshDebian) -> None:
+    mine = "notebooks/mine.ipynb labs/answer.py .envrc"
+    machine.run(f"mkdir -p .venv/bin .guest artefacts notebooks labs && touch .guest/state.img {mine}")
+    before = set(machine.run("find . -type f").stdout.splitlines())
+    machine.run(f"BYHAND_VENV={VENV} make clean")
+    gone = before - set(machine.run("find . -type f").stdout.splitlines())
+    assert {path.split("/")[1] for path in gone} == {".guest", "artefacts"}
+    assert machine.run("ls -d .venv .guest artefacts", check=False).stdout == ""
 
 
 def test_nothing_of_it_is_mounted_on_this_machine(machine: FreshDebian) -> None:

@@ -29,6 +29,7 @@ def environment_files() -> Iterator[tuple[str, int, int]]:
 
 
 def test_a_second_run_is_silent_and_changes_nothing() -> None:
+    provision("lab")
     before = sorted(environment_files())
     outcome = provision("lab")
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")
