@@ -1,0 +1,44 @@
+"""`python -m benchmarks [NAME…] [--rounds N]`: measure, print the tables, write artefacts/bench/NAME.json."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import live, sample, start, steps
+from benchmarks.report import Report, save, show
+from container_lib.errors import ContainerError
+
+BENCHMARKS: dict[str, Callable[[int], Report]] = {
+    "start": start.measure,
+    "steps": steps.measure,
+    "sample": sample.measure,
+    "live": live.measure,
+}
+DIRECTORY = Path(__file__).parent.parent / "artefacts" / "bench"
+
+
+def main() -> int:
+    """Run the benchmarks named, by default all; return 125 where the machine can't."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measured against the peers.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--rounds", type=int, default=60, help="how often each contender runs (default 60)")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    if unknown or arguments.rounds < 2:
+        parser.error(f"no such benchmark: {' '.join(unknown)}" if unknown else "at least 2 rounds")
+    try:
+        for name in arguments.names or BENCHMARKS:
+            report = BENCHMARKS[name](arguments.rounds)
+            show(report, Console())
+            save(report, DIRECTORY)
+    except ContainerError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
