@@ -104,17 +104,8 @@ def directory_name(kinds: tuple[str, ...]) -> str:
 
 def command(peer: str, bundle: Path, state: Path, with_cgroup: bool = True) -> list[str]:
     """Return the command line that runs the bundle; crun can also be told to leave cgroups alone."""
-    manager = [] if with_cgroup else ["--cgroup-manager=disabled"]
-    return [
-        shutil.which(peer) or peer,
-        "--root",
-        str(state),
-        *manager,
-        "run",
-        "--bundle",
-        str(bundle),
-        bundle.name,
-    ]
+    options = ["--root", str(state), *([] if with_cgroup else ["--cgroup-manager=disabled"])]
+    return [shutil.which(peer) or peer, *options, "run", "--bundle", str(bundle), bundle.name]
 
 
 def run(argv: list[str]) -> tuple[int, bytes, bytes]:

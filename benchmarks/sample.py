@@ -45,7 +45,7 @@ def measure(rounds: int) -> Report:
             "a Sampler made for each look": lambda: once(container.group),  # type: ignore[arg-type]
             "psutil, of PID 1 alone": lambda: psutil_look(process),
         }
-        repeated = {name: lambda way=way: [way() for _ in range(REPEAT)] for name, way in ways.items()}  # type: ignore[misc]
+        repeated = {name: lambda way=way: [way() for _ in range(REPEAT)] for name, way in ways.items()}
         samples = take_turns(repeated, rounds)
     rows = [
         (name, summarize([value / REPEAT for value in values]), summarize(ratios(samples, name, BASE)))

@@ -1,8 +1,8 @@
 """From "run it" to "it has ended and this is its output": /bin/true in a container, ours and the peers'.
 
-The same for all: the busybox root filesystem, the namespaces mnt, pid, net, uts, ipc and cgroup, a cgroup of its
-own, /proc, /sys, /dev, masked and read-only paths, 14 capabilities, no_new_privileges, no seccomp, captured output.
-State (records, crun's and runc's own) is on a tmpfs.
+The same for all: the busybox root filesystem, the namespaces mnt, pid, net, uts, ipc and cgroup, a cgroup of
+its own, /proc, /sys, /dev, masked and read-only paths, 14 capabilities, no_new_privileges, no seccomp, captured
+output. State (records, crun's and runc's own) is on a tmpfs.
 
 Two tables: from a Python process that runs already (ours starts by its launcher, the peers by posix_spawn), and
 as a whole process, as a person at a shell would wait for it. Ours runs once more with what the peers weren't
