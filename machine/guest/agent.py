@@ -31,7 +31,7 @@ class Agent:
     def __init__(self, line: int) -> None:
         self._line = line
         self._frames = channel.Unpacker()
-        self._child = 0
+        self._command: subprocess.Popen[bytes] | None = None
         self._outputs: dict[int, int] = {}
         self._wake, wake = os.pipe()
         for end in (self._wake, wake):
@@ -73,15 +73,15 @@ class Agent:
                 return False
             if kind == channel.RUN:
                 self._start(json.loads(payload))
-            elif kind == channel.SIGNAL and self._child:
-                os.killpg(self._child, int(payload))
+            elif kind == channel.SIGNAL and self._command:
+                os.killpg(self._command.pid, int(payload))
         return bool(arrived)
 
     def _start(self, request: dict) -> None:
         reports, write_reports = os.pipe()
         variables = {**os.environ, **request["env"], "CONTAINER_LIB_GUEST_REPORTS": str(write_reports)}
         try:
-            child = subprocess.Popen(
+            command = subprocess.Popen(
                 request["argv"],
                 cwd=request["cwd"],
                 env=variables,
@@ -98,12 +98,12 @@ class Agent:
             return
         finally:
             os.close(write_reports)
-        # subtle: plain copies of the descriptors, because Popen's own files close themselves when it is freed
-        out, err = os.dup(child.stdout.fileno()), os.dup(child.stderr.fileno())  # type: ignore[union-attr]
+        assert command.stdout and command.stderr
+        out, err = os.dup(command.stdout.fileno()), os.dup(command.stderr.fileno())
         self._outputs = {out: channel.STDOUT, err: channel.STDERR, reports: channel.REPORT}
         for output in self._outputs:
             os.set_blocking(output, False)
-        self._child = child.pid
+        self._command = command
 
     def _forward(self, output: int) -> bool:
         """Pass on what can be read now; say whether there may be more."""
@@ -127,18 +127,20 @@ class Agent:
                 return False
             if pid == 0:
                 return True
-            if pid == self._child:
-                self._finish(status)
+            if self._command and pid == self._command.pid:
+                self._finish(os.waitstatus_to_exitcode(status))
 
-    def _finish(self, status: int) -> None:
-        """The command is over. Its descendants may keep its pipes open, so don't wait for their end."""
+    def _finish(self, code: int) -> None:
+        """The command is over; `code` is -n after signal n. Its descendants may keep its pipes open, so don't wait for their end."""
         for output in list(self._outputs):
             while self._forward(output):
                 pass
         for output in self._outputs:
             os.close(output)
-        self._outputs, self._child = {}, 0
-        code = os.waitstatus_to_exitcode(status)
+        # subtle: a Popen that is freed without a return code waits for its process itself, and steals it from _reap
+        assert self._command
+        self._command.returncode = code
+        self._outputs, self._command = {}, None
         self._send(channel.EXIT, str(code if code >= 0 else 128 - code).encode())
 
     def _send(self, kind: int, payload: bytes = b"") -> None:

@@ -54,7 +54,7 @@ umount -l /run/old_root && rmdir /run/old_root
 for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
 done
-modprobe -a bridge veth nf_tables nft_chain_nat nft_masq nft_ct tun loop dummy ||
+modprobe -a bridge veth nf_tables iptable_nat tun loop dummy ||
     echo "guest: a kernel module is missing; what needs it will say so"
 echo guest >/proc/sys/kernel/hostname
 ip link set lo up
