@@ -5,8 +5,6 @@ import importlib
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.house.checkout import CHECKOUT, cells, code_of, dotted, files, modules, name_of, syntax
 
 # What no notebook needs to show, and why.
@@ -47,12 +45,12 @@ def is_shown_elsewhere(module: str) -> bool:
     return any(module == name or module.startswith(name + ".") for name in NOT_SHOWN)
 
 
-@pytest.mark.parametrize(
-    "module", [path for path in modules() if not is_shown_elsewhere(dotted(path))], ids=dotted
-)
-def test_every_public_part_is_shown_or_used_in_a_notebook(module: Path) -> None:
-    missing = set(public_names(module)) - identifiers_in_notebooks()
-    assert missing == set(), f"show these of {dotted(module)} in a notebook, or make them private"
+def test_every_public_part_is_shown_or_used_in_a_notebook() -> None:
+    """What is missing is to be shown in a notebook, or to be private."""
+    shown = identifiers_in_notebooks()
+    subjects = [path for path in modules() if not is_shown_elsewhere(dotted(path))]
+    missing = {dotted(path): [name for name in public_names(path) if name not in shown] for path in subjects}
+    assert {module: names for module, names in missing.items() if names} == {}
 
 
 def prose() -> list[tuple[str, str]]:
@@ -62,12 +60,15 @@ def prose() -> list[tuple[str, str]]:
     return documents + notebooks
 
 
-@pytest.mark.parametrize(("where", "text"), prose(), ids=[where for where, _ in prose()])
-def test_what_a_text_cites_exists(where: str, text: str) -> None:
-    missing = {name for name in CITED_NAME.findall(text) if not resolves(name)}
-    missing |= {name for name in CITED_FILE.findall(text) if not (CHECKOUT / name).exists()}
-    missing |= {link for link in LINK.findall(text) if not (CHECKOUT / where).parent.joinpath(link).exists()}
-    assert missing == set()
+def test_every_name_that_a_text_cites_exists() -> None:
+    cited = {(where, name) for where, text in prose() for name in CITED_NAME.findall(text)}
+    assert sorted((where, name) for where, name in cited if not resolves(name)) == []
+
+
+def test_every_file_that_a_text_cites_exists() -> None:
+    cited = {(where, CHECKOUT / name) for where, text in prose() for name in CITED_FILE.findall(text)}
+    cited |= {(at, (CHECKOUT / at).parent / link) for at, text in prose() for link in LINK.findall(text)}
+    assert sorted((where, str(path)) for where, path in cited if not path.exists()) == []
 
 
 def resolves(name: str) -> bool:
@@ -86,10 +87,10 @@ def resolves(name: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("where", "text"), prose(), ids=[where for where, _ in prose()])
-def test_every_command_that_a_text_gives_exists(where: str, text: str) -> None:
+def test_every_command_that_a_text_gives_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
-    assert set(MAKE_TARGET.findall(text)) - targets == set()
+    given = {(where, target) for where, text in prose() for target in MAKE_TARGET.findall(text)}
+    assert sorted((where, target) for where, target in given if target not in targets) == []
 
 
 def test_help_has_a_line_for_every_target() -> None:

@@ -1,42 +1,41 @@
-"""A file is a concept, a function is a step: sizes, names and headers; and which room may do what."""
+"""A file is a concept, a function is a step: sizes, names and headers; and which room may do what.
+
+Each rule is one test, which lists all that offend against it.
+"""
 
 import ast
 from pathlib import Path
-
-import pytest
 
 from tests.house.checkout import PACKAGE, files, functions, modules, name_of, syntax
 
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 50
+SHORTEST_HEADER = 3
 NAMES_FOR_ANYTHING = {"util", "utils", "helper", "helpers", "common", "misc", "shared", "stuff"}
 
 
-@pytest.mark.parametrize("path", files(".py", ".sh", ".rb", ".c"), ids=name_of)
-def test_a_file_can_be_read_in_one_go(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+def test_a_file_can_be_read_in_one_go() -> None:
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in files(".py", ".sh", ".rb", ".c")}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
-@pytest.mark.parametrize("path", files(".py"), ids=name_of)
-def test_a_function_is_a_step(path: Path) -> None:
+def test_a_function_is_a_step() -> None:
     lengths = {
-        function.name: (function.end_lineno or 0) - function.lineno + 1 for function in functions(path)
+        f"{name_of(path)} {function.name}": (function.end_lineno or 0) - function.lineno + 1
+        for path in files(".py")
+        for function in functions(path)
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("path", files(".py"), ids=name_of)
-def test_a_file_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(syntax(path)), "no docstring at its head"
+def test_a_file_says_what_it_is() -> None:
+    assert [name_of(path) for path in files(".py") if not header(path)] == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_module_of_the_library_says_more_than_its_name(path: Path) -> None:
-    if path.name not in ("__init__.py", "__main__.py"):
-        header = ast.get_docstring(syntax(path)) or ""
-        assert len(header.splitlines()) >= 3, (
-            "what it is, what the kernel promises, what is left out, `See unshare(2).`"
-        )
+def test_a_module_of_the_library_says_what_it_leaves_out_and_where_to_read_on() -> None:
+    """A line is a name; three lines can hold what it is, what the kernel promises, `See unshare(2).`"""
+    concepts = [path for path in modules() if path.name not in ("__init__.py", "__main__.py")]
+    assert [name_of(path) for path in concepts if len(header(path).splitlines()) < SHORTEST_HEADER] == []
 
 
 def test_no_room_is_for_anything() -> None:
@@ -44,10 +43,13 @@ def test_no_room_is_for_anything() -> None:
     assert names & NAMES_FOR_ANYTHING == set()
 
 
-@pytest.mark.parametrize("path", files(".py"), ids=name_of)
-def test_only_the_kernel_room_calls_the_kernel(path: Path) -> None:
-    if not path.is_relative_to(PACKAGE / "kernel"):
-        assert "ctypes" not in imported(path)
+def test_only_the_kernel_room_calls_the_kernel() -> None:
+    elsewhere = [path for path in files(".py") if not path.is_relative_to(PACKAGE / "kernel")]
+    assert [name_of(path) for path in elsewhere if "ctypes" in imported(path)] == []
+
+
+def header(path: Path) -> str:
+    return ast.get_docstring(syntax(path)) or ""
 
 
 def imported(path: Path) -> set[str]:
