@@ -142,27 +142,38 @@ class Guest:
 
         `deadline` in seconds; GuestError when it passes, or when the guest dies.
         """
-        request = {"argv": list(argv), "cwd": str(cwd or PROJECT), "env": dict(env or {})}
-        self._send(channel.RUN, json.dumps(request).encode())
+        self.begin(argv, cwd, env)
         for kind, payload in self.frames(deadline):
             if kind == channel.EXIT:
                 return int(payload)
             receive(kind, payload)
         raise AssertionError("frames() ends by raising")
 
+    def begin(
+        self, argv: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a command and don't wait: its outputs, and in the end its EXIT, come out of `frames`."""
+        request = {"argv": list(argv), "cwd": str(cwd or PROJECT), "env": dict(env or {})}
+        self._send(channel.RUN, json.dumps(request).encode())
+
     def signal(self, number: int) -> None:
         """Send a signal to the process group of the command that runs."""
         self._send(channel.SIGNAL, str(number).encode())
 
-    def frames(self, deadline: float | None = None) -> Iterator[tuple[int, bytes]]:
-        """What the guest says, as it says it."""
+    def frames(self, deadline: float | None = None, restart: bool = False) -> Iterator[tuple[int, bytes]]:
+        """What the guest says, as it says it.
+
+        GuestError after `deadline` seconds; with `restart`, after as many seconds of silence.
+        """
         until = None if deadline is None else time.monotonic() + deadline
         while True:
+            if restart and deadline is not None:
+                until = time.monotonic() + deadline
             self._line.settimeout(None if until is None else max(0.001, until - time.monotonic()))
             try:
                 arrived = self._line.recv(1 << 16)
             except TimeoutError:
-                raise GuestError(f"the guest did not finish within {deadline:g} s{self.last_words()}") from None
+                raise GuestError(f"the guest said nothing more within {deadline:g} s{self.last_words()}") from None
             except OSError:
                 arrived = b""
             if not arrived:
