@@ -23,13 +23,31 @@ _NUMBERS = {
     "aarch64": {"pivot_root": 41, "capget": 90, "capset": 91, "clone3": 435},
 }
 
+_HERE = _NUMBERS.get(os.uname().machine, {})
+
+_int, _long, _string = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p
+_PROTOTYPES: dict[str, list[Any]] = {
+    "close_range": [ctypes.c_uint, ctypes.c_uint, _int],
+    "mount": [_string, _string, _string, _long, _string],
+    "prctl": [_int, _long, _long, _long, _long],
+    "sethostname": [_string, ctypes.c_size_t],
+    "setns": [_int, _int],
+    "setrlimit": [_int, ctypes.c_void_p],
+    "umount2": [_string, _int],
+    "unshare": [_int],
+}
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
-_libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+# subtle: ctypes looks a function up when it is first named. Named here, it is found once, in the launcher, and not
+# anew by the init of each container.
+for _name, _arguments in _PROTOTYPES.items():
+    getattr(_libc, _name).argtypes = _arguments
 _libc.syscall.restype = ctypes.c_long
 # subtle: PyDLL keeps the interpreter's lock across the call. The child of clone3 needs to be born holding it.
 _libc_with_gil = ctypes.PyDLL(None, use_errno=True)
 _libc_with_gil.syscall.restype = ctypes.c_long
+_before_fork = ctypes.pythonapi.PyOS_BeforeFork
+_after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
+_after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
 
 
 def _call(name: str, function: Callable[[], Any], *arguments: Any) -> Any:
@@ -54,14 +72,11 @@ def _show(argument: Any) -> str:
 
 
 def _number(name: str) -> int:
-    machine = os.uname().machine
     try:
-        return _NUMBERS[machine][name]
+        return _HERE[name]
     except KeyError:
-        known = ", ".join(_NUMBERS)
-        raise AbilityMissing(
-            f"{name}(2) on the machine {machine}: number not known", f"known: {known}"
-        ) from None
+        message = f"{name}(2) on the machine {os.uname().machine}: number not known"
+        raise AbilityMissing(message, f"known: {', '.join(_NUMBERS)}") from None
 
 
 # ---- processes and namespaces
@@ -83,7 +98,7 @@ def clone3(namespaces: int, exit_signal: int = 17, cgroup: int = -1) -> tuple[in
         kinds, ctypes.addressof(pidfd), 0, 0, exit_signal, 0, 0, 0, 0, 0, max(cgroup, 0)
     )
     number, size = _number("clone3"), ctypes.sizeof(arguments)
-    ctypes.pythonapi.PyOS_BeforeFork()
+    _before_fork()
     pid = -1
     try:
         pid = _call(
@@ -93,9 +108,9 @@ def clone3(namespaces: int, exit_signal: int = 17, cgroup: int = -1) -> tuple[in
         )
     finally:
         if pid == 0:
-            ctypes.pythonapi.PyOS_AfterFork_Child()
+            _after_fork_in_child()
         else:
-            ctypes.pythonapi.PyOS_AfterFork_Parent()
+            _after_fork_in_parent()
     return pid, pidfd.value if pid else -1
 
 
