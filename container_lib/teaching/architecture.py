@@ -17,7 +17,7 @@ PROCESSES = (
     ("launcher", "small, one thread: clone3 into new namespaces and into the cgroup", ORANGE),
     (
         "init, PID 1 in there",
-        "mounts, pivot_root, capabilities; then execve: your program",
+        "mounts, pivot_root, capabilities, and execve",
         GREEN,
     ),
     ("your program", "an ordinary process that sees less, and may use less", PINK),
@@ -28,8 +28,8 @@ KERNEL = (
     ("mounts", "which files there are: a root of its own"),
     ("capabilities", "what it may ask of the kernel, though it is root"),
 )
-PACKAGES = ("cli", "daemon", "engine", "builder", "runtime", "registry", "network", "images", "isolation", "cgroups",
-            "storage", "kernel")  # fmt: skip
+FRONT = ("cli", "daemon", "engine", "builder")
+PACKAGES = (*FRONT, "runtime", "registry", "network", "images", "isolation", "cgroups", "storage", "kernel")
 
 _BOX = "flex:1 1 0;min-width:9em;padding:6px 10px;border-radius:4px;font-size:13px;line-height:1.35"
 

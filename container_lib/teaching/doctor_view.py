@@ -4,23 +4,12 @@ The probing itself is `container_lib.engine.doctor`; `byhand doctor` prints the 
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from container_lib.engine import doctor
+from container_lib.engine.doctor import Ability
 from container_lib.teaching.picture import GREEN, VERMILION, Cell, Picture, table, tint
 
-
-class Ability(Protocol):
-    """What the doctor says of one ability."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def found(self) -> bool: ...  # noqa: D102
-    @property
-    def detail(self) -> str: ...  # noqa: D102
-    @property
-    def remedy(self) -> str: ...  # noqa: D102
+_MARK = "white-space:nowrap;"
 
 
 def doctor_view(abilities: Sequence[Ability] | None = None) -> Picture:
@@ -33,5 +22,12 @@ def doctor_view(abilities: Sequence[Ability] | None = None) -> Picture:
 
 
 def _row(ability: Ability) -> list[str | Cell]:
-    mark = Cell("✓ found", tint(GREEN)) if ability.found else Cell("✗ missing", tint(VERMILION))
-    return [mark, ability.name, ability.detail, "" if ability.found else ability.remedy]
+    mark = (
+        Cell("✓ found", _MARK + tint(GREEN)) if ability.found else Cell("✗ missing", _MARK + tint(VERMILION))
+    )
+    return [
+        mark,
+        Cell(ability.name, "white-space:nowrap"),
+        ability.detail,
+        "" if ability.found else ability.remedy,
+    ]

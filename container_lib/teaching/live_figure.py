@@ -29,6 +29,8 @@ from container_lib.teaching.live_png import encode
 from container_lib.teaching.picture import BLUE, GREEN, ORANGE, PINK, VERMILION
 
 DPI = 100
+RESCALES_PER_FRAME = 2
+"""Each takes about 10 ms; twelve at once would make an update late."""
 SMALLEST_TOP = {"cpu": 0.1, "memory": 4.0, "pids": 4.0}
 LABELS = {"cpu": "CPUs", "memory": "memory, MiB", "pids": "tasks"}
 COLOURS = {"cpu": BLUE, "memory": GREEN, "pids": PINK}
@@ -36,9 +38,9 @@ INK, FAINT, GRID = "#222222", "#666666", "#dddddd"
 INKS = (BLUE, GREEN, PINK, VERMILION, ORANGE, "#000000", GRID)
 
 # inches: the margins of the figure, and what a pair of axes has around it
-_WIDTHS = {1: 6.4, 2: 8.6, 3: 10.0}
+_WIDTHS = {1: 6.4, 2: 8.0, 3: 9.0}
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.66, 0.14, 0.54, 0.44
-_GAP, _BETWEEN, _HEIGHT = 0.62, 0.46, 1.0
+_GAP, _BETWEEN, _HEIGHT = 0.56, 0.46, 1.0
 _TICK_LABELS, _CAPTION = 0.44, 0.18
 
 
@@ -48,6 +50,7 @@ class Pane:
 
     axes: Any
     quantity: str
+    present: bool  # whether the group has this controller
     bottom: bool
     place: tuple[float, float, float]  # inches: x, y, width
     caption: Any
@@ -70,7 +73,7 @@ class LiveFigure:
         self._captions_every = captions_every
         self._frame = 0
         rows, columns = len(show), len(names)
-        width, height = _WIDTHS.get(columns, 10.6), _TOP + _BOTTOM + rows * _HEIGHT + (rows - 1) * _BETWEEN
+        width, height = _WIDTHS.get(columns, 9.6), _TOP + _BOTTOM + rows * _HEIGHT + (rows - 1) * _BETWEEN
         self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         canvas: Any = FigureCanvasAgg
         self.canvas = canvas(self.figure)
@@ -97,7 +100,10 @@ class LiveFigure:
         """Draw one frame of the containers' histories, and return it as a PNG."""
         now = max((history.times[-1] for history in histories if history.times), default=0.0)
         pairs = [
-            (pane, history) for panes, history in zip(self._panes, histories, strict=True) for pane in panes
+            (pane, history)
+            for panes, history in zip(self._panes, histories, strict=True)
+            for pane in panes
+            if pane.present
         ]
         self.canvas.restore_region(self._still)
         if self._draw_still(pairs):
@@ -109,10 +115,12 @@ class LiveFigure:
 
     def _draw_still(self, pairs: list[tuple[Pane, History]]) -> bool:
         """Draw scales that no longer fit, and captions whose turn it is; tell whether any was drawn."""
+        rescales = 0
         drawn = False
         for number, (pane, history) in enumerate(pairs):
             x, y, wide = pane.place
-            rescaled = _rescale(pane, history, self._limits)
+            rescaled = rescales < RESCALES_PER_FRAME and _rescale(pane, history, self._limits)
+            rescales += rescaled
             # the captions take turns, so that no frame draws them all
             due = (self._frame + number) % self._captions_every == 0
             text = history.caption(pane.quantity)
@@ -170,7 +178,7 @@ def _pane(axes: Any, quantity: str, present: bool, bottom: bool, place: tuple[fl
         where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
         axes.text(0.5, 0.5, text, fontsize=8, color=FAINT, **where)
     caption = axes.text(0, 1.09, "", transform=axes.transAxes, fontsize=8.5, color=INK, animated=True)
-    return Pane(axes, quantity, bottom, place, caption, _moving(axes, quantity))
+    return Pane(axes, quantity, present, bottom, place, caption, _moving(axes, quantity))
 
 
 def _moving(axes: Any, quantity: str) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str | Cell]],
 def titled(title: str, body: str) -> str:
     """Return the HTML `body` under a heading."""
     heading = f'<div style="font-weight:600;margin:2px 0 6px">{escape(title)}</div>' if title else ""
-    return f'<div style="margin:6px 0;overflow-x:auto">{heading}{body}</div>'
+    # mathjax_ignore: a notebook takes what stands between two dollar signs for mathematics
+    return f'<div class="mathjax_ignore" style="margin:6px 0;overflow-x:auto">{heading}{body}</div>'
 
 
 def tint(colour: str) -> str:

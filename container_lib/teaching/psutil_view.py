@@ -63,10 +63,12 @@ def psutil_view(group: Path) -> Picture:
             _memory(group),
             WHY["memory"],
         ),
-        ("tasks", f"{sums.threads} in {sums.processes} processes", _tasks(group), WHY["tasks"]),
+        ("tasks", f"{sums.threads} (processes: {sums.processes})", _tasks(group), WHY["tasks"]),
     ]
     return table(
-        f"{group.name}, seen twice", ["", "psutil: sum of the processes", "cgroup", "why they differ"], rows
+        f"{group.name[:12]}, seen twice",
+        ["", "psutil: sum of the processes", "cgroup", "why they differ"],
+        rows,
     )
 
 

@@ -11,6 +11,7 @@ the source is coloured with the theme's own colours, in a terminal it is text. W
 import functools
 import inspect
 import sys
+import textwrap
 from html import escape
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
@@ -53,7 +54,7 @@ def source(thing: Any) -> tuple[str, str]:
         name, first = thing.__name__, 1
     else:
         name = f"{thing.__module__}.{thing.__qualname__}"
-    return f"{name} · {_short(file, name)}:{first}", inspect.cleandoc("".join(lines)) + "\n"
+    return f"{name} · {_short(file, name)}:{first}", textwrap.dedent("".join(lines))
 
 
 def _definition(thing: Any) -> Any:
@@ -86,4 +87,4 @@ def _html(heading: str, code: str) -> str:
     name, _, place = heading.partition(" · ")
     title = f'<b>{escape(name)}</b> <span style="opacity:.65">{escape(place)}</span>'
     body = highlight(code, PythonLexer(), formatter)
-    return f'<div style="margin:6px 0">{title}<pre style="{_BOX}">{body}</pre></div>'
+    return f'<div class="mathjax_ignore" style="margin:6px 0">{title}<pre style="{_BOX}">{body}</pre></div>'

@@ -142,11 +142,12 @@ def _argument(name: str, value: Any) -> str:
 
 def _row(call: recorder.Call, colour: str) -> list[str | Cell]:
     who, name, arguments, result, microseconds = call
-    code = "font-family:monospace;white-space:pre-wrap;word-break:break-word"
+    code = "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere"
+    line = "font-family:monospace;white-space:nowrap"
     bad = f";{tint(VERMILION)};font-weight:600" if result < 0 else ""
     return [
         Cell(who, tint(colour)), Cell(spell(name, arguments), code),
-        Cell(f"= {spell_result(result)}", code + bad), Cell(f"{microseconds:.0f}", "text-align:right"),
+        Cell(f"= {spell_result(result)}", line + bad), Cell(f"{microseconds:.0f}", "text-align:right"),
     ]  # fmt: skip
 
 
