@@ -125,7 +125,7 @@ def apply(group: Path, writes: list[Write]) -> None:
 def _check_against(limits: Limits, parent: Path) -> None:
     asked = {"memory.max": limits.memory, "pids.max": limits.pids}
     directory = parent
-    while (directory / "cgroup.procs").exists():
+    while any(asked.values()) and (directory / "cgroup.procs").exists():
         for file, value in asked.items():
             allowed = read(directory / file) if (directory / file).exists() else "max"
             if value is not None and allowed != "max" and value > int(allowed):

@@ -24,8 +24,8 @@ class Places:
 
     def make(self) -> None:
         """Make the directories that don't exist yet."""
-        self.stage.mkdir(parents=True, exist_ok=True)
-        (self.run_dir / "containers").mkdir(exist_ok=True)
+        os.makedirs(self.stage, exist_ok=True)
+        os.makedirs(self.run_dir / "containers", exist_ok=True)
 
 
 @dataclass(frozen=True)

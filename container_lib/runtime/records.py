@@ -10,7 +10,7 @@ A container is *stale* when the launcher that its record names is gone: with it 
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from container_lib.kernel import procfs
@@ -40,8 +40,8 @@ def write(run_dir: Path, record: Record) -> Path:
     """Write the record, atomically, and return its path."""
     path = path_of(run_dir, record.id)
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-        json.dump(asdict(record), file)
+    with open(temporary, "wb", buffering=0) as file:
+        file.write(json.dumps(vars(record)).encode("utf-8", "surrogateescape"))
     os.rename(temporary, path)
     return path
 
