@@ -59,7 +59,7 @@ def live(
     Raises `InvalidValue`, and `NotFound` for a group that does not exist.
     """
     named = _name(groups)
-    _check(named, show, hz, seconds)
+    _check(named, show, sliders, hz, seconds)
     if static or (static is None and not in_notebook()):
         seconds = min(seconds, STATIC_SECONDS)
         monitor = Monitor(named, show, hz, seconds, name or ",".join(named), limits)
@@ -111,12 +111,12 @@ def _directory(thing: Any) -> Path:
     return Path(group)
 
 
-def _check(groups: dict[str, Path], show: Sequence[str], hz: float, seconds: float) -> None:
+def _check(groups: dict[str, Path], show: Sequence[str], sliders: Any, hz: float, seconds: float) -> None:
     if not 1 <= len(groups) <= MOST:
         raise InvalidValue(f"invalid number of containers {len(groups)}", f"1 to {MOST} fit side by side")
-    unknown = [quantity for quantity in show if quantity not in QUANTITIES]
-    if unknown or not show:
-        raise InvalidValue(f"invalid quantities {list(show)!r}", f"choose from {', '.join(QUANTITIES)}")
+    for asked in (show, [] if isinstance(sliders, bool) else sliders):
+        if not set(asked) <= set(QUANTITIES) or not show:
+            raise InvalidValue(f"invalid quantities {list(asked)!r}", f"choose from {', '.join(QUANTITIES)}")
     if not 0.1 <= hz <= 20:
         raise InvalidValue(f"invalid number of updates a second {hz!r}", "0.1 to 20; 5 is smooth enough")
     if not 0 < seconds <= 3600:

@@ -29,30 +29,30 @@ class LimitSlider:
         self._get, self._set = _ACCESS[quantity]
         self._steps = sorted({*(steps or default_steps(quantity)), NO_LIMIT})
         self._following = False
-        self._message = ipywidgets.HTML()
-        self._slider = ipywidgets.SelectionSlider(
+        self.message = ipywidgets.HTML()
+        self.slider = ipywidgets.SelectionSlider(
             options=self._options(NO_LIMIT), description=LABELS[quantity], continuous_update=False,
             layout=ipywidgets.Layout(width="98%"), style={"description_width": "5.2em"},
         )  # fmt: skip
-        self._slider.add_class(f"byhand-slider-{quantity}")
-        self._slider.observe(self._moved, "value")
-        self.widget = ipywidgets.VBox([self._slider, self._message])
+        self.slider.add_class(f"byhand-slider-{quantity}")
+        self.slider.observe(self._moved, "value")
+        self.widget = ipywidgets.VBox([self.slider, self.message])
         try:
             self.follow(self._get(group))
         except ContainerError as error:
-            self._slider.disabled = True
+            self.slider.disabled = True
             self._say(error)
 
     def follow(self, limit: float | None) -> None:
         """Move the slider to where the limit is, without writing it."""
         value = NO_LIMIT if limit is None else limit
-        if value == self._slider.value or self._slider.disabled:
+        if value == self.slider.value or self.slider.disabled:
             return
         self._following = True
         try:
             # one assignment each: setting options puts the value to the first of them
-            self._slider.options = self._options(value)
-            self._slider.value = value
+            self.slider.options = self._options(value)
+            self.slider.value = value
         finally:
             self._following = False
 
@@ -62,7 +62,7 @@ class LimitSlider:
         value = change["new"]
         try:
             self._set(self.group, None if value == NO_LIMIT else value)
-            self._message.value = ""
+            self.message.value = ""
         except ContainerError as error:
             self._say(error)
             self._go_back()
@@ -71,12 +71,12 @@ class LimitSlider:
         try:
             self.follow(self._get(self.group))
         except ContainerError:  # the group is gone: that is what the message says already
-            self._slider.disabled = True
+            self.slider.disabled = True
 
     def _say(self, error: ContainerError) -> None:
         text = "<br>".join(escape(line) for line in str(error).splitlines())
         style = "line-height:1.3;font-size:12px;border-left:3px solid #D55E00;padding-left:6px"
-        self._message.value = f'<div style="{style}">{text}</div>'
+        self.message.value = f'<div style="{style}">{text}</div>'
 
     def _options(self, value: float) -> list[tuple[str, float]]:
         return [(spell(self.quantity, step), step) for step in sorted({*self._steps, value})]
