@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME…] [--rounds N]`: measure, print the tables, write artefacts/bench/NAME.json."""
+"""`python -m benchmarks [NAME…] [--rounds N] [--output DIR]`: measure, print the tables, write DIR/NAME.json."""
 
 import argparse
 import sys
@@ -25,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measured against the peers.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}")
     parser.add_argument("--rounds", type=int, default=60, help="how often each contender runs (default 60)")
+    parser.add_argument("--output", type=Path, default=DIRECTORY, metavar="DIR", help="where the JSON goes")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown or arguments.rounds < 2:
@@ -33,7 +34,7 @@ def main() -> int:
         for name in arguments.names or BENCHMARKS:
             report = BENCHMARKS[name](arguments.rounds)
             show(report, Console())
-            save(report, DIRECTORY)
+            save(report, arguments.output)
     except ContainerError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return error.exit_code

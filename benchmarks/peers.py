@@ -1,6 +1,7 @@
 """crun and runc, asked for the same container as ours: an OCI bundle, and a process started and read to its end.
 
     write_bundle(directory, rootfs, namespaces)      config.json, made from the library's own lists
+    write_default_bundle(directory, rootfs)          config.json as `crun spec` writes it
     command("crun", bundle, state, with_cgroup=True) ["crun", "--root", …, "run", "--bundle", …, "NAME"]
     run(command)                                     posix_spawn, both outputs captured, waited for
 
@@ -13,6 +14,7 @@ import json
 import os
 import select
 import shutil
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,17 @@ def write_bundle(directory: Path, rootfs: Path, kinds: tuple[str, ...] = namespa
     return directory
 
 
+def write_default_bundle(directory: Path, rootfs: Path) -> Path:
+    """Write the bundle that `crun spec` makes, with our root filesystem and /bin/true; return its directory."""
+    directory.mkdir(parents=True)
+    subprocess.run([shutil.which("crun") or "crun", "spec"], cwd=directory, check=True)
+    made = json.loads((directory / "config.json").read_text())
+    made["process"] |= {"terminal": False, "args": ["/bin/true"]}
+    made["root"] = {"path": str(rootfs), "readonly": False}
+    (directory / "config.json").write_text(json.dumps(made))
+    return directory
+
+
 def config(rootfs: Path, kinds: tuple[str, ...]) -> dict[str, Any]:
     """Return the bundle's config.json as a dictionary."""
     kept = [f"CAP_{name}" for name in capabilities.spell(capabilities.keep()[0])]
@@ -71,7 +84,7 @@ def config(rootfs: Path, kinds: tuple[str, ...]) -> dict[str, Any]:
         for target, fstype, source, options in MOUNTS
     ]
     linux: dict[str, Any] = {
-        "cgroupsPath": f"/{PARENT}/{directory_name(kinds)}",
+        "cgroupsPath": f"/{PARENT}/{'-'.join(kinds)}",
         "namespaces": [{"type": OCI_NAMES.get(kind, kind)} for kind in kinds],
         "maskedPaths": list(MASKED),
         "readonlyPaths": list(READ_ONLY),
@@ -95,11 +108,6 @@ def config(rootfs: Path, kinds: tuple[str, ...]) -> dict[str, Any]:
         "mounts": mounts,
         "linux": linux,
     }
-
-
-def directory_name(kinds: tuple[str, ...]) -> str:
-    """Return a name for the container of these namespaces."""
-    return "-".join(("bench", *kinds))
 
 
 def command(peer: str, bundle: Path, state: Path, with_cgroup: bool = True) -> list[str]:

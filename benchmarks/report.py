@@ -54,7 +54,8 @@ def machine_class() -> dict[str, str]:
 def show(report: Report, console: Console) -> None:
     """Print the report's tables."""
     for table in report.tables:
-        drawn = RichTable(title=table.title, title_justify="left", title_style="bold")
+        console.print(table.title, style="bold", markup=False)
+        drawn = RichTable()
         for number, column in enumerate(table.columns):
             drawn.add_column(column, justify="right" if number else "left")
         for row in table.rows:

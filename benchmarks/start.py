@@ -6,7 +6,9 @@ output. State (records, crun's and runc's own) is on a tmpfs.
 
 Two tables: from a Python process that runs already (ours starts by its launcher, the peers by posix_spawn), and
 as a whole process, as a person at a shell would wait for it. Ours runs once more with what the peers weren't
-asked for (a writable layer), and with two more namespaces.
+asked for (a writable layer), and with two more namespaces; crun also with the bundle that `crun spec` writes,
+which has no cgroup namespace (and a rule for devices that crun cannot set up where CAP_SYS_RESOURCE is missing,
+so it leaves cgroups alone).
 """
 
 import shutil
@@ -31,6 +33,8 @@ from container_lib.runtime.spec import Spec
 
 MEMORY = Path("/dev/shm")
 OURS, PEER = "byhand", "crun"
+DEFAULT_PEER = "crun, no cgroup, as `crun spec` has it"
+COLUMNS = ("what", "ms: median (quartiles)", "× crun", "× crun's default")
 TIME = (*namespaces.DEFAULT, "user", "time")
 Contenders = dict[str, Callable[[], object]]
 
@@ -45,7 +49,10 @@ def measure(rounds: int) -> Report:
         stack.callback(client.close)
         inside = take_turns(checked(in_process(directory) | peer_runs(directory)), rounds)
         whole = take_turns(checked(as_command(directory) | peer_runs(directory)), rounds)
-    notes = [f"ratio: against `crun run` with a cgroup, round by round; {missing_peers()}"]
+    notes = [
+        "× crun: how many times as long as `crun run` with the same namespaces and a cgroup, round by round;",
+        f"× crun's default: as the bundle of `crun spec`, which has no cgroup namespace. {missing_peers()}",
+    ]
     return Report(
         "start",
         rounds,
@@ -54,9 +61,6 @@ def measure(rounds: int) -> Report:
             Table("/bin/true, `byhand run` as a whole process", COLUMNS, rows(whole), notes),
         ],
     )
-
-
-COLUMNS = ("what", "ms: median (quartiles)", "ratio: median (quartiles)")
 
 
 def in_process(directory: Path) -> Contenders:
@@ -88,24 +92,28 @@ def as_command(directory: Path) -> Contenders:
 
 
 def peer_runs(directory: Path) -> Contenders:
-    """The peers, each with a cgroup; crun also without, and with a user namespace."""
-    contenders: Contenders = {}
-    bundles = {kinds: directory / peers.directory_name(kinds) for kinds in (namespaces.DEFAULT, USER)}
-    for kinds, bundle in bundles.items():
-        if not bundle.exists():
-            peers.write_bundle(bundle, busybox(), kinds)
-    for peer in peers.installed():
-        argv = peers.command(peer, bundles[namespaces.DEFAULT], directory / peer)
-        contenders[peer] = lambda argv=argv: peers.run(argv)  # type: ignore[misc]
-    if PEER in contenders:
-        bare = peers.command(PEER, bundles[namespaces.DEFAULT], directory / PEER, with_cgroup=False)
-        user = peers.command(PEER, bundles[USER], directory / PEER)
-        contenders[f"{PEER}, no cgroup"] = lambda: peers.run(bare)
-        contenders[f"{PEER}, user namespace too"] = lambda: peers.run(user)
-    return contenders
+    """The peers, asked for the same; crun also without a cgroup, with its default, with a user namespace."""
+    same, user, default = bundles(directory)
+    commands = {peer: peers.command(peer, same, directory / peer) for peer in peers.installed()}
+    if PEER in commands:
+        state = directory / PEER
+        commands |= {
+            f"{PEER}, no cgroup": peers.command(PEER, same, state, with_cgroup=False),
+            DEFAULT_PEER: peers.command(PEER, default, state, with_cgroup=False),
+            f"{PEER}, user namespace too": peers.command(PEER, user, state),
+        }
+    return {name: lambda argv=argv: peers.run(argv) for name, argv in commands.items()}  # type: ignore[misc]
 
 
-USER = (*namespaces.DEFAULT, "user")
+def bundles(directory: Path) -> tuple[Path, Path, Path]:
+    """Write the peers' bundles, once: what ours has, the same in a user namespace, and crun's default."""
+    found = directory / "same", directory / "user", directory / "default"
+    if not directory.joinpath("same").exists():
+        peers.write_bundle(found[0], busybox(), namespaces.DEFAULT)
+        peers.write_bundle(found[1], busybox(), (*namespaces.DEFAULT, "user"))
+        if PEER in peers.installed():
+            peers.write_default_bundle(found[2], busybox())
+    return found
 
 
 def checked(contenders: Contenders) -> Contenders:
@@ -123,7 +131,10 @@ def rows(samples: dict[str, list[float]]) -> list[tuple[object, ...]]:
         (
             name,
             summarize([value / 1000 for value in values]),
-            summarize(ratios(samples, name, PEER)) if PEER in samples else "no crun here",
+            *(
+                summarize(ratios(samples, name, base)) if base in samples else "no crun here"
+                for base in (PEER, DEFAULT_PEER)
+            ),
         )
         for name, values in samples.items()
     ]
@@ -131,7 +142,7 @@ def rows(samples: dict[str, list[float]]) -> list[tuple[object, ...]]:
 
 def busybox() -> Path:
     """Return the root filesystem that everybody runs. Raises `NotFound`."""
-    path = places.root_dir() / "rootfs" / "busybox"
+    path = (places.root_dir() / "rootfs" / "busybox").resolve()
     if not (path / "bin" / "true").exists():
         raise NotFound(f"no root filesystem at {path}", "python -m machine.base_image busybox")
     return path
