@@ -77,22 +77,14 @@ def delete(group: Path, timeout: float = 5.0) -> None:
         return
     for child in _children(group):
         delete(child, timeout)
-    # subtle: a process that was reaped may still be on its way out of the group for a moment
-    deadline = monotonic() + timeout
-    while True:
-        try:
-            os.rmdir(group)
-            return
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            if monotonic() > deadline:
-                left = processes(group)
-                message = f"cannot remove the cgroup {group}: {error.strerror}"
-                raise KernelError(
-                    "rmdir", error.errno or 0, message, f"it holds the processes {left}"
-                ) from None
-        wait_for(group, "populated", 0, max(deadline - monotonic(), 0))
+    try:
+        os.rmdir(group)
+    except FileNotFoundError:
+        return
+    except OSError:
+        # what was killed may still be on its way out; what lives on stays until the time is over
+        wait_for(group, "populated", 0, timeout)
+        os.rmdir(group)
 
 
 def wait_for(group: Path, key: str, value: int, timeout: float) -> None:
@@ -107,7 +99,8 @@ def wait_for(group: Path, key: str, value: int, timeout: float) -> None:
                 return
             left = deadline - monotonic()
             if left <= 0:
-                raise ContainerError(f"{group}/cgroup.events: {key} did not become {value} in {timeout} s")
+                message = f"{group}/cgroup.events: {key} did not become {value} in {timeout:g} s"
+                raise ContainerError(message, f"the group holds the processes {processes(group)}")
             poll.poll(left * 1000)
 
 

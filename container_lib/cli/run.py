@@ -52,19 +52,32 @@ def main(arguments: argparse.Namespace) -> int:
     left_out = ("main", "image", "command", "interactive", "rm")
     options = {name: value for name, value in vars(arguments).items() if name not in left_out}
     stdin = 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)
+    proxy = SignalProxy()  # before the start: a signal may come while the container is on its way
     with engine.start(arguments.image, *arguments.command, stdio=(stdin, 1, 2), **options) as container:
-        proxy_signals(container)
+        proxy.attach(container)
         return container.wait().code
 
 
-def proxy_signals(container: RunningContainer) -> None:
-    """Pass signals on to PID 1; at the third interrupt, kill it."""
-    interrupts = 0
+class SignalProxy:
+    """Passes signals on to PID 1, those too that came before there was one; the third interrupt kills it."""
 
-    def pass_on(number: int, _frame: object) -> None:
-        nonlocal interrupts
-        interrupts += number in (signal.SIGINT, signal.SIGTERM)
-        container.kill(signal.SIGKILL if interrupts >= 3 else number)
+    def __init__(self) -> None:
+        self.container: RunningContainer | None = None
+        self.early: list[int] = []
+        self.interrupts = 0
+        for number in PROXIED:
+            signal.signal(number, self.pass_on)
 
-    for number in PROXIED:
-        signal.signal(number, pass_on)
+    def attach(self, container: RunningContainer) -> None:
+        """Tell whom to pass signals to."""
+        self.container = container
+        for number in self.early:
+            self.pass_on(number, None)
+
+    def pass_on(self, number: int, _frame: object) -> None:
+        """Handle one signal."""
+        if self.container is None:
+            self.early.append(number)
+            return
+        self.interrupts += number in (signal.SIGINT, signal.SIGTERM)
+        self.container.kill(signal.SIGKILL if self.interrupts >= 3 else number)

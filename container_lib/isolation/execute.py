@@ -24,23 +24,29 @@ def execute(calls: Iterable[Call]) -> None:
         function(*arguments)
 
 
-def pivot_into(new_root: str) -> None:
-    """Make the mount at `new_root` the root, keeping the old root reachable as the working directory.
+def enter_root(new_root: str) -> None:
+    """Let "/" mean `new_root` while the mounts are made; the working directory stays the machine's root.
 
-    subtle: pivot_root(".", ".") stacks the old root on top of the new one, at the same place. "/" is the new
-    root from then on; paths that don't begin with "/" still start in the old one, until it is detached.
+    So "/proc" is the container's, wherever links in the image may lead, and "./srv" is the machine's. This is
+    the classic way out of a chroot, used on purpose: it is open until `pivot_into`, and closed from then on.
     """
-    old = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        syscalls.chdir(new_root)
-        syscalls.pivot_root(".", ".")
-        syscalls.fchdir(old)
-    finally:
-        os.close(old)
+    syscalls.chdir("/")
+    syscalls.chroot(new_root)
+
+
+def pivot_into(new_root: str) -> None:
+    """Leave the chroot, and make the mount at `new_root` the root of this mount namespace.
+
+    subtle: pivot_root(".", ".") stacks the old root on top of the new one, at the same place. Mounting must be
+    over by now: as long as it is stacked there, "/.." leads into it.
+    """
+    syscalls.chroot(".")
+    syscalls.chdir(new_root)
+    syscalls.pivot_root(".", ".")
 
 
 def detach_old_root() -> None:
-    """Unmount what is stacked below: from here on nothing of the machine's tree can be named."""
+    """Unmount what is stacked on top: from here on nothing of the machine's tree can be named."""
     syscalls.umount2(".", flags.MNT_DETACH)
     syscalls.chdir("/")
 
@@ -95,6 +101,7 @@ def remount_read_only(path: str) -> None:
 _COMPOSED = {
     function.__name__: function
     for function in (
+        enter_root,
         pivot_into,
         detach_old_root,
         ensure_directory,

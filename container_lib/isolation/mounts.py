@@ -6,7 +6,7 @@ in the container's init. Nothing here touches the kernel.
 
 Paths: a `target` is a path in the container, resolved there, so that a symbolic link in an image can't lead
 out of it. A `source` of a bind is a path of the machine, given with all its links resolved; it is reached from
-the old root, which is still the working directory (see `execute.pivot_into`).
+the machine's root, which stays the working directory until the end (see `execute.enter_root`).
 """
 
 from collections.abc import Iterable
@@ -79,18 +79,18 @@ class ScratchRoot:
 
 
 @dataclass(frozen=True)
-class PivotRoot:
-    """Swap the roots. The old one stays within reach, for the binds, until `DetachOldRoot`."""
+class EnterRoot:
+    """Build inside: until `PivotRoot`, "/…" is the container's tree and "./…" the machine's."""
 
     new_root: str
 
     def describe(self) -> str:
         """Return the step as a shell command."""
-        return f"cd {self.new_root} && pivot_root . ."
+        return f"cd / && chroot {self.new_root}    # while building; the working directory stays outside"
 
     def calls(self) -> list[Call]:
         """Return the step as calls."""
-        return [("pivot_into", self.new_root)]
+        return [("enter_root", self.new_root)]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Bind:
     def calls(self) -> list[Call]:
         """Return the step as calls."""
         made = ("ensure_directory" if self.directory else "ensure_file", self.target)
-        source = "." + self.source  # from the old root, which is the working directory
+        source = "." + self.source  # from the machine's root, which is the working directory
         bound: list[Call] = [made, ("mount", source, self.target, "", flags.MS_BIND | flags.MS_REC, "")]
         return bound + ([("remount_read_only", self.target)] if self.read_only else [])
 
@@ -199,6 +199,21 @@ class ReadOnly:
 
 
 @dataclass(frozen=True)
+class PivotRoot:
+    """Swap the roots for good. The old one is stacked on the new one, until `DetachOldRoot`."""
+
+    new_root: str
+
+    def describe(self) -> str:
+        """Return the step as a shell command."""
+        return f"chroot . && cd {self.new_root} && pivot_root . ."
+
+    def calls(self) -> list[Call]:
+        """Return the step as calls."""
+        return [("pivot_into", self.new_root)]
+
+
+@dataclass(frozen=True)
 class DetachOldRoot:
     """Let go of the machine's tree: the last step that could still name a file of it."""
 
@@ -225,8 +240,8 @@ class ReadOnlyRoot:
 
 
 Step = (
-    MakePrivate | BindRoot | ScratchRoot | PivotRoot | Mount | Bind | Device | Symlink | Mask | ReadOnly
-    | DetachOldRoot | ReadOnlyRoot
+    MakePrivate | BindRoot | ScratchRoot | EnterRoot | Mount | Bind | Device | Symlink | Mask | ReadOnly
+    | ReadOnlyRoot | PivotRoot | DetachOldRoot
 )  # fmt: skip
 
 

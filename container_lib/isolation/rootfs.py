@@ -3,11 +3,11 @@
     rootfs/                       a template: one directory, any number of containers
       │ ScratchRoot or BindRoot   a mount of its own
       ▼
-    /                             PivotRoot
+    /                             EnterRoot: build inside
     ├── proc    proc              a fresh one shows the new pid namespace; parts are masked or read-only
     ├── dev     tmpfs             null zero full random urandom tty, pts, shm, mqueue, links to /proc/self/fd
     ├── sys     sysfs, read-only  ├── fs/cgroup   cgroup2, read-only
-    └── …       binds             then DetachOldRoot, and the machine's tree is gone
+    └── …       binds             then PivotRoot, DetachOldRoot, and the machine's tree is gone
 
 `plan` is pure: it returns the steps, and `mounts.compile_steps` makes them calls. The lists are Docker's, so
 that what people know of a container's /proc and /dev holds here. See pivot_root(2), proc(5).
@@ -18,6 +18,7 @@ from container_lib.isolation.mounts import (
     BindRoot,
     DetachOldRoot,
     Device,
+    EnterRoot,
     MakePrivate,
     Mask,
     Mount,
@@ -63,19 +64,16 @@ def plan(
     """
     in_user_namespace = "user" in namespaces
     root = ScratchRoot(rootfs, stage, in_user_namespace) if stage else BindRoot(rootfs)
-    steps: list[Step] = [
-        MakePrivate(),
-        root,
-        PivotRoot(root.merged if isinstance(root, ScratchRoot) else rootfs),
-    ]
+    new_root = root.merged if isinstance(root, ScratchRoot) else rootfs
+    steps: list[Step] = [MakePrivate(), root, EnterRoot(new_root)]
     steps += [_proc(namespaces)]
     steps += _dev(in_user_namespace)
     steps += _sys(namespaces)
     steps += binds
     steps += [ReadOnly(path) for path in READ_ONLY]
     steps += [Mask(path) for path in MASKED]
-    steps += [DetachOldRoot()]
-    return steps + ([ReadOnlyRoot()] if read_only else [])
+    steps += [ReadOnlyRoot()] if read_only else []
+    return [*steps, PivotRoot(new_root), DetachOldRoot()]
 
 
 def host_plan(namespaces: tuple[str, ...]) -> list[Step]:

@@ -26,7 +26,7 @@ _HINTS = {
         EBUSY,
     ): "the cgroup has controllers for its children (cgroup.subtree_control): only leaves hold processes",
     ("mount", EPERM): _MOUNT_EPERM,
-    ("mount", EACCES): "the source is a block device that is read-only here, or on a nodev mount",
+    ("mount", EACCES): "each directory above must be searchable (chmod o+x) for the root of a user namespace",
     ("mount", EINVAL): "a bad option, or the mount point is locked by a more privileged user namespace",
     ("mount", ENODEV): "this kernel does not know the filesystem type; is its module loaded?",
     ("mount", ENOENT): "the mount point or a directory named in the options does not exist",

@@ -7,7 +7,7 @@
     run(spec, places)                           the same with stdout and stderr captured: Result(code, stdout, …)
 
 Whatever is made is released by one ExitStack, in reverse order: record, cgroup, sockets, process.
-An interrupt at any point goes through the same stack.
+An interrupt at any point goes through the same stack, and so does a container that nobody refers to any more.
 """
 
 import os
@@ -69,9 +69,7 @@ class Container:
 
     def release(self) -> None:
         """Kill what is left of the container, and remove its cgroup and its record. May be called twice."""
-        if self.exit is None:
-            self._started.kill_and_reap()
-        self._started.stack.close()
+        self._started.release()
 
     def __enter__(self) -> "Container":
         return self

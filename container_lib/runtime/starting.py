@@ -21,6 +21,7 @@ from container_lib.cgroups import limits
 from container_lib.errors import ContainerError, KernelError, LauncherDied
 from container_lib.kernel import trace
 from container_lib.runtime import client, handshake, records
+from container_lib.runtime.interrupts import held_back
 from container_lib.runtime.outcome import Exit, Places, exit_of
 from container_lib.runtime.spec import Spec, check, order
 
@@ -40,25 +41,37 @@ Target = tuple[int, int, Path | None]
 class Started:
     """What is known of a process that was started: its pid and pidfd, its cgroup, and how to undo it."""
 
-    def __init__(self, group: Path | None, exit_socket: socket, stack: ExitStack) -> None:
+    def __init__(self, group: Path | None, owns_group: bool, exit_socket: socket, stack: ExitStack) -> None:
         self.pid = 0
         self.pidfd = -1
         self.group = group
+        self.owns_group = owns_group  # a process that entered is only a guest in it
         self.exit_socket = exit_socket
+        self.collected = False
+        self.released = False
         self.stack = stack
-
-    def kill_and_reap(self) -> None:
-        """End PID 1 and wait until the launcher has collected it."""
-        if self.pidfd >= 0:
-            with suppress(ProcessLookupError):  # it may have ended meanwhile
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-            while handshake.receive(self.exit_socket) is not None:
-                continue
 
     def kill_the_rest(self) -> None:
         """Kill what outlived PID 1: only a container without a pid namespace of its own has such processes."""
-        if self.group is not None and self.group.is_dir() and cgroup.events(self.group)["populated"]:
+        if self.group is not None and self.owns_group and cgroup.events(self.group)["populated"]:
             cgroup.kill(self.group)
+
+    def release(self) -> None:
+        """End PID 1, wait until the launcher has collected it, and undo all that was made. Once is enough."""
+        if self.released:
+            return
+        with held_back():
+            self.released = True
+            if self.pidfd >= 0 and not self.collected:
+                with suppress(ProcessLookupError):  # it may have ended meanwhile
+                    signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+                while handshake.receive(self.exit_socket) is not None:
+                    continue
+            self.stack.close()
+
+    def __del__(self) -> None:
+        """Forgotten is released: a cell that runs again and rebinds its name leaves nothing running."""
+        self.release()
 
 
 def start(
@@ -74,40 +87,40 @@ def start(
     stack = ExitStack()
     started: Started | None = None
     try:
-        launcher = client.launcher()
-        group = target[2] if target else make_group(spec, places, launcher, stack)
-        exit_socket, exit_theirs = client.socketpair()
-        control, control_theirs = client.socketpair()
-        for sock in (exit_socket, control, exit_theirs, control_theirs):
-            stack.callback(sock.close)
-        started = Started(group, exit_socket, stack)
-        message = {
-            **order(spec, str(places.stage)),
-            "trace": trace.active(),
-            "wait": before_exec is not None,
-            "group": "" if target or group is None else str(group),
-            "record": "" if target else str(records.path_of(places.run_dir, spec.id)),
-            "join": target[1] if target else 0,
-            "in_group": group is not None,
-        }
-        if target:
-            message |= {
-                "namespaces": 0,
-                "cgroup_namespace": False,
-                "time_offsets": None,
-                "mounts": [],
-                "hostname": "",
-            }
-        send_order(launcher, message, (exit_theirs, control_theirs), stdio, group, target)
-        hear_started(started)
+        with held_back():
+            launcher = client.launcher()
+            group = target[2] if target else make_group(spec, places, launcher, stack)
+            exit_socket, exit_theirs = client.socketpair()
+            control, control_theirs = client.socketpair()
+            for sock in (exit_socket, control, exit_theirs, control_theirs):
+                stack.callback(sock.close)
+            started = Started(group, target is None, exit_socket, stack)
+            message = complete_order(spec, places, group, target, wait=before_exec is not None)
+            send_order(launcher, message, (exit_theirs, control_theirs), stdio, group, target)
+            hear_started(started)
         hear_ready(control, started, before_exec)
         control.close()
+        return started
     except BaseException:
         if started is not None:
-            started.kill_and_reap()
+            started.release()
         stack.close()
         raise
-    return started
+
+
+def complete_order(
+    spec: Spec, places: Places, group: Path | None, target: Target | None, wait: bool
+) -> dict[str, Any]:
+    """Return the spec's order with what this start adds: who waits, what to remove, whom to join."""
+    own = {
+        "trace": trace.active(),
+        "wait": wait,
+        "group": "" if target or group is None else str(group),
+        "record": "" if target else str(records.path_of(places.run_dir, spec.id)),
+        "join": target[1] if target else 0,
+        "in_group": group is not None,
+    }
+    return {**order(spec, str(places.stage)), **own, **(JOINED if target else {})}
 
 
 def make_group(spec: Spec, places: Places, launcher: client.Launcher, stack: ExitStack) -> Path | None:
@@ -204,5 +217,6 @@ def collect(started: Started) -> Exit:
     message = handshake.receive(started.exit_socket)
     if message is None:
         raise LauncherDied(f"the launcher was killed, and its container (pid {started.pid}) with it")
+    started.collected = True
     _, status, figures = message
     return exit_of(status, figures, started.group)
