@@ -7,12 +7,13 @@ Runs in the launcher. The target is a pidfd, so it can't be mixed up with a late
 See setns(2).
 """
 
+import marshal
 import os
 from _socket import socket
 from typing import Any, NoReturn
 
 from container_lib.errors import ContainerError, LauncherDied
-from container_lib.kernel import flags, syscalls
+from container_lib.kernel import flags, syscalls, trace
 from container_lib.runtime import init
 
 
@@ -26,13 +27,15 @@ def clone_into(
         os.close(reader)
         help_across(order, target, control, stdio, writer)
     os.close(writer)
-    number = os.read(reader, 32)
-    os.close(reader)
+    with open(reader, "rb") as pipe:
+        message = pipe.read()
     os.waitpid(helper, 0)
     os.close(helper_pidfd)
-    if not number:
+    if not message:
         raise LauncherDied("joining the namespaces failed before the command was started")
-    return int(number), os.pidfd_open(int(number))
+    pid, calls = marshal.loads(message)
+    trace.extend(calls)
+    return pid, os.pidfd_open(pid)
 
 
 def help_across(
@@ -40,12 +43,14 @@ def help_across(
 ) -> NoReturn:
     """Join, then clone once more as a sibling: the parent of the new process is the launcher."""
     try:
+        if order["trace"]:
+            trace.start("helper")
         syscalls.setns(target, order["join"])
         pid, _ = syscalls.clone3(flags.CLONE_PARENT)
         if pid == 0:
             os.close(writer)
             init.become(order, control, -1, stdio)
-        os.write(writer, str(pid).encode())
+        os.write(writer, marshal.dumps((pid, trace.stop())))
         os._exit(0)
     except ContainerError as error:
         init.report(error, control)
