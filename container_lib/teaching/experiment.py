@@ -1,9 +1,9 @@
-"""What surrounds an experiment in a notebook: a failure that is meant, an ability that is missing, two views compared.
+"""What surrounds an experiment in a notebook: a failure that is meant, a missing ability, two views compared.
 
     with intended(KernelError): ...          the failure that the text announces; without it the cell fails
     if can("memory"): ...                    try it where this kernel can, and say clearly why not where it cannot
     compare_facts({"outside": {...}, "inside": {...}})     a table: which facts differ
-    in_subprocess(program, *arguments)       Python in a process of its own, for what a notebook's kernel must not do
+    in_subprocess(program, *arguments)       Python in a process of its own, for what threads would not survive
 
 A skipped experiment is never silent: `can` shows the doctor's words. See container_lib.engine.doctor.
 """
@@ -55,7 +55,7 @@ def compare_facts(columns: Mapping[str, Mapping[str, Any]]) -> Picture:
     """
     views = list(columns.values())
     names = list(dict.fromkeys(name for view in views for name in view))
-    rows = []
+    rows: list[list[str | Cell]] = []
     for name in names:
         found = [str(view.get(name, "")) for view in views]
         same = len(set(found)) == 1

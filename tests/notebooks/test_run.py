@@ -1,0 +1,124 @@
+"""Every notebook, *Restart & Run All* twice in a row in the same engine's directories, and what the kernel said.
+
+On the machine at hand (where controllers may be missing, and the notebooks must say so), and in the embedded
+guest with all controllers. Each run ends with nothing left behind.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from container_lib.cgroups import hierarchy
+from tests.notebooks.running import NAMES, Home, bundles, new_home, outputs, run_all, value
+
+
+@pytest.fixture
+def home(root: None, busybox: Path, tmp_path: Path) -> Home:
+    """Directories of this test's own; in the guest the root is the state disk, so that io.max has a disk."""
+    if os.environ.get("CONTAINER_LIB_GUEST"):
+        return new_home(Path("/var/lib/container_lib"), tmp_path / "run")
+    (tmp_path / "root" / "rootfs").mkdir(parents=True)
+    (tmp_path / "root" / "rootfs" / "busybox").symlink_to(busybox)
+    return new_home(tmp_path / "root", tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_twice_on_the_machine_at_hand(name: str, home: Home) -> None:
+    run_twice(name, home)
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_twice_with_all_controllers(name: str, home: Home, limits: hierarchy.Hierarchy) -> None:
+    run_twice(name, home)
+
+
+def run_twice(name: str, home: Home) -> None:
+    """Run all, look at the facts, count what is left; and again."""
+    for _ in range(2):
+        notebook = run_all(name, home)
+        complaints = [output.text for output in outputs(notebook) if output.get("name") == "stderr"]
+        assert complaints == []
+        FACTS[name](notebook, home)
+        assert {kind: left for kind, left in home.settle().items() if left} == {}
+
+
+def missing() -> list[str]:
+    """The controllers that this machine lacks."""
+    return hierarchy.require().missing
+
+
+def facts_of_start_here(notebook: Any, home: Home) -> None:
+    assert value(notebook, "fact-verdict") == {"containers run here": True, "with limits": not missing()}
+    inside = value(notebook, "facts")
+    assert (inside["my number"], inside["host name"]) == ("1", "byhand")
+    assert inside["network interfaces"].strip() == "lo"
+    assert int(inside["processes I see"]) < 10
+    assert inside["kernel"] == os.uname().release
+    assert inside["memory limit"] == ("no limit" if "memory" in missing() else str(64 << 20))
+
+
+def facts_of_namespaces(notebook: Any, home: Home) -> None:
+    nspid = value(notebook, "fact-nspid")
+    assert nspid["NSpid"] == [str(nspid["pid"]), "1"]
+    assert value(notebook, "fact-mnt") == {"/mnt inside": ["secret"], "the file is there outside": False}
+    groups = value(notebook, "fact-cgroup")
+    assert groups["inside"] == "/"
+    assert len(groups["outside"].split("/")[-1]) == 64
+    assert value(notebook, "fact-uids") == {"inside": 0, "outside": 100000}
+    assert value(notebook, "fact-same-boot") is True
+    assert value(notebook, "fact-kill") == {"runs after SIGTERM": True, "exit code after SIGKILL": 137}
+    assert value(notebook, "fact-crash") == {"container alive": False, "next one": "hi\n"}
+    assert value(notebook, "fact-escaped") == {"from chroot": True, "from pivot_root": False}
+    masked = value(notebook, "fact-masks")
+    assert masked["right order"] == 0 < masked["wrong order"]
+    clones = value(notebook, "fact-clone")
+    assert "CLONE_NEWUSER" in clones
+    assert "CLONE_NEWNET" in clones
+
+
+def facts_of_cgroups(notebook: Any, home: Home) -> None:
+    found = value(notebook, "facts")
+    assert found["freeze"]["frozen"] < 0.02 < found["freeze"]["running"]
+    assert found["freeze"]["events"] == {"populated": 1, "frozen": 1}
+    assert found["kill"] == {"signals": [-9], "populated": 0}
+    live = bundles(notebook, "live")
+    assert len(live) == 2
+    for bundle in live:
+        assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
+    assert value(notebook, "fact-can") is (not missing())
+    if missing():
+        assert set(found) == {"freeze", "kill"}
+    else:
+        facts_of_limits(found)
+
+
+def facts_of_limits(found: dict[str, Any]) -> None:
+    assert 0.1 < found["cpu"]["limit 0.2"] < 0.3
+    assert 0.3 < found["cpu"]["limit 0.5"] < 0.65
+    assert found["cpu"]["throttled periods"] > 0
+    assert found["weight"] > 1.5
+    oom = {
+        "exit code": 137,
+        "killed by the OOM killer": True,
+        "neighbour runs": True,
+        "kills in the neighbour's group": 0,
+    }
+    assert found["oom"] == oom
+    braked = found["high"]["high = 16 MiB"]
+    assert braked["MiB after 3 s"] < found["high"]["no brake"]["MiB after 3 s"]
+    assert (braked["braked"] > 0, braked["killed"], braked["runs"]) == (True, 0, True)
+    bomb = found["bomb"]
+    assert bomb["tasks"] <= bomb["limit"] == 30
+    assert bomb["refused forks"] > 0
+    assert bomb["the group is gone"] is True
+    assert found["io"]["at 4 MiB/s"] < 5 < found["io"]["free, MiB/s"]
+
+
+FACTS = {
+    "00_start_here": facts_of_start_here,
+    "01_namespaces": facts_of_namespaces,
+    "02_cgroups": facts_of_cgroups,
+}
