@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; give the exit code."""
     options = parse(arguments)
     signal.signal(signal.SIGTERM, stop_on_sigterm)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     try:
         return lab(options) if options.verb == "lab" else run(options)
     except GuestError as error:

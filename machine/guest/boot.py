@@ -183,7 +183,7 @@ class Guest:
     def last_words(self, lines: int = 15) -> str:
         """The tail of the console, for a message."""
         texts = []
-        for name in ("keeper.log", "network.log", "console.log"):
+        for name in ("keeper.log", "network.log", "console.log", "jupyter.log"):
             try:
                 text = (self.run_dir / name).read_text(errors="replace")
             except OSError:

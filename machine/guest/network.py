@@ -11,6 +11,7 @@ See slirp4netns(1), its API socket.
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 from machine.guest.requirements import GuestError, find_program
@@ -38,6 +39,9 @@ def forward(run_dir: Path, host_port: int, guest_port: int) -> None:
         "guest_addr": GUEST_ADDRESS,
         "guest_port": guest_port,
     }
+    deadline = time.monotonic() + 5
+    while not (run_dir / "api").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # slirp4netns makes it when the guest has brought its card up
     with socket.socket(socket.AF_UNIX) as api:
         api.connect(os.fspath(run_dir / "api"))
         api.sendall(json.dumps({"execute": "add_hostfwd", "arguments": arguments}).encode())
@@ -47,21 +51,3 @@ def forward(run_dir: Path, host_port: int, guest_port: int) -> None:
             f"cannot listen on 127.0.0.1:{host_port}: {answer['error'].get('desc', answer['error'])}\n"
             "hint: another program may use that port; choose another with --port"
         )
-
-
-def port_is_free(port: int) -> bool:
-    """Whether something could listen on 127.0.0.1:port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
