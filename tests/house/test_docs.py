@@ -1,17 +1,9 @@
-"""The workbook is complete: each public part of the library is in a notebook, and each name cited exists."""
+"""What a text cites exists: names, files, links, commands; in notebooks and in the pages beside the code."""
 
-import ast
 import importlib
 import re
-from pathlib import Path
 
-from tests.house.checkout import CHECKOUT, cells, code_of, dotted, files, modules, name_of, syntax
-
-# What no notebook needs to show, and why.
-NOT_SHOWN = {
-    "container_lib.cli": "the command line is run in the notebooks, not called",
-    "container_lib.teaching": "the notebooks' own tools; their subject is the rest of the library",
-}
+from tests.house.checkout import CHECKOUT, cells, files, name_of
 
 CITED_NAME = re.compile(r"\bcontainer_lib(?:\.[A-Za-z_]\w*)+")
 CITED_FILE = re.compile(
@@ -19,38 +11,6 @@ CITED_FILE = re.compile(
 )
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 MAKE_TARGET = re.compile(r"(?:^|`)make ([a-z][a-z-]*)", re.MULTILINE)
-
-
-def public_names(module: Path) -> list[str]:
-    """The functions and classes that a module defines for others."""
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    nodes = [node for node in syntax(module).body if isinstance(node, kinds)]
-    return [node.name for node in nodes if not node.name.startswith("_")]
-
-
-def identifiers_in_notebooks() -> set[str]:
-    """Every name and attribute in a code cell, and what is imported there."""
-    found: set[str] = set()
-    for notebook in files(".ipynb"):
-        for cell in cells(notebook, "code"):
-            for node in ast.walk(code_of(cell)):
-                if isinstance(node, ast.Name):
-                    found.add(node.id)
-                elif isinstance(node, ast.Attribute):
-                    found.add(node.attr)
-    return found
-
-
-def is_shown_elsewhere(module: str) -> bool:
-    return any(module == name or module.startswith(name + ".") for name in NOT_SHOWN)
-
-
-def test_every_public_part_is_shown_or_used_in_a_notebook() -> None:
-    """What is missing is to be shown in a notebook, or to be private."""
-    shown = identifiers_in_notebooks()
-    subjects = [path for path in modules() if not is_shown_elsewhere(dotted(path))]
-    missing = {dotted(path): [name for name in public_names(path) if name not in shown] for path in subjects}
-    assert {module: names for module, names in missing.items() if names} == {}
 
 
 def prose() -> list[tuple[str, str]]:
