@@ -20,7 +20,7 @@ from container_lib.runtime.outcome import Places
 from tests.conftest import Residue
 
 LOOP = """
-import sys
+import sys, time
 from pathlib import Path
 from container_lib.engine.engine import Engine
 from container_lib.runtime import client
@@ -29,12 +29,13 @@ print(client.launcher().identity[0], flush=True)
 while True:
     with engine.start("busybox", "sh", "-c", "sleep 60 & sleep 60") as container:
         print(container.pid, flush=True)
+        time.sleep(float(sys.argv[3]))
 """
 
 
-def loop(engine: Engine) -> tuple[subprocess.Popen[bytes], int]:
+def loop(engine: Engine, pause: float = 0) -> tuple[subprocess.Popen[bytes], int]:
     """Start a process that starts and ends containers until it is killed; return it and its launcher's number."""
-    command = [sys.executable, "-c", LOOP, str(engine.root_dir), str(engine.run_dir)]
+    command = [sys.executable, "-c", LOOP, str(engine.root_dir), str(engine.run_dir), str(pause)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
     )
@@ -82,8 +83,10 @@ def test_the_launcher_is_killed_and_its_container_with_it(engine: Engine, residu
 def test_the_client_is_killed_and_the_launcher_cleans_up(
     engine: Engine, places: Places, residue: Residue
 ) -> None:
-    process, launcher = loop(engine)
-    time.sleep(0.2)
+    process, launcher = loop(engine, pause=60)
+    assert process.stdout is not None
+    process.stdout.readline()  # a container runs
+    assert len(left_over(places)) == 2
     process.kill()
     end(process)
     wait_until_gone(launcher)
