@@ -12,12 +12,17 @@ Whoever starts a container can hand on only what it holds itself: `keep` interse
 See capabilities(7); the default set is Docker's.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from errno import EINVAL
 
 from container_lib.errors import InvalidValue, KernelError
 from container_lib.kernel import flags
 from container_lib.kernel.syscalls import capget, capset, prctl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not in the launcher: see there
+    from collections.abc import Iterable
 
 NAMES = (
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",

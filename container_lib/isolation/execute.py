@@ -5,22 +5,26 @@ arguments. This file runs in the container's init, between clone and exec, impor
 next to nothing. A name is a function of `kernel.syscalls`, or one of the few below that take more than one call.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable
 from errno import EEXIST, ENOENT, ENOTDIR
-from typing import Any
 
 from container_lib.errors import KernelError
 from container_lib.kernel import flags, syscalls
 
-Call = tuple[Any, ...]
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not in the launcher: see there
+    from collections.abc import Callable, Iterable
+
+Call = tuple[object, ...]
 """("mount", "proc", "/proc", "proc", 14, ""): a name and its arguments"""
 
 
 def execute(calls: Iterable[Call]) -> None:
     """Carry out each call. The first that fails raises `KernelError`, and the container is given up."""
     for name, *arguments in calls:
-        function = _COMPOSED.get(name) or getattr(syscalls, name)
+        function = _COMPOSED.get(name) or getattr(syscalls, str(name))
         function(*arguments)
 
 
@@ -98,7 +102,7 @@ def remount_read_only(path: str) -> None:
     syscalls.mount("", path, "", flags.MS_REMOUNT | flags.MS_BIND | flags.MS_RDONLY | now)
 
 
-_COMPOSED = {
+_COMPOSED: dict[object, Callable[..., None]] = {
     function.__name__: function
     for function in (
         enter_root,

@@ -7,15 +7,20 @@ wrapped too, so that each call of ours goes through one path, `_call`, which che
 Left out: whatever nobody here calls. See syscalls(2).
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
-from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any
 
 from container_lib.errors import AbilityMissing, KernelError
 from container_lib.kernel import flags, trace
 from container_lib.kernel.explain import explain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not in the launcher: see there
+    from collections.abc import Callable
+    from typing import Any
 
 # One table per machine; a machine that is not in it is refused, never guessed at.
 _NUMBERS = {
@@ -23,13 +28,11 @@ _NUMBERS = {
     "aarch64": {"pivot_root": 41, "capget": 90, "capset": 91, "clone3": 435},
 }
 
-_HERE = _NUMBERS.get(os.uname().machine, {})
-
-_int, _long, _string = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p
+_int, _ulong, _string = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p
 _PROTOTYPES: dict[str, list[Any]] = {
     "close_range": [ctypes.c_uint, ctypes.c_uint, _int],
-    "mount": [_string, _string, _string, _long, _string],
-    "prctl": [_int, _long, _long, _long, _long],
+    "mount": [_string, _string, _string, _ulong, _string],
+    "prctl": [_int, _ulong, _ulong, _ulong, _ulong],
     "sethostname": [_string, ctypes.c_size_t],
     "setns": [_int, _int],
     "setrlimit": [_int, ctypes.c_void_p],
@@ -72,10 +75,11 @@ def _show(argument: Any) -> str:
 
 
 def _number(name: str) -> int:
+    machine = os.uname().machine
     try:
-        return _HERE[name]
+        return _NUMBERS[machine][name]
     except KeyError:
-        message = f"{name}(2) on the machine {os.uname().machine}: number not known"
+        message = f"{name}(2) on the machine {machine}: number not known"
         raise AbilityMissing(message, f"known: {', '.join(_NUMBERS)}") from None
 
 

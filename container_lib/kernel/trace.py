@@ -7,9 +7,9 @@ comparison. The launcher and a container's init are processes of their own: they
 their lists over the handshake (see runtime.handshake). Plain tuples, since they travel between processes.
 """
 
-from typing import Any
+from __future__ import annotations
 
-Call = tuple[str, str, tuple[Any, ...], int, float]
+Call = tuple[str, str, tuple[object, ...], int, float]
 """(who called, the man page's name, arguments, result or negative errno, microseconds)"""
 
 _calls: list[Call] | None = None
@@ -27,7 +27,7 @@ def active() -> bool:
     return _calls is not None
 
 
-def record(call: str, arguments: tuple[Any, ...], result: int, microseconds: float) -> None:
+def record(call: str, arguments: tuple[object, ...], result: int, microseconds: float) -> None:
     """Write one call down."""
     if _calls is not None:
         _calls.append((_who, call, arguments, result, microseconds))

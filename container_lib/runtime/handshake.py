@@ -23,19 +23,26 @@ A message is a length (4 bytes, big-endian) and a `marshal`led tuple or dict: th
 ends, and marshal needs no import. Descriptors travel beside the first bytes (SCM_RIGHTS, unix(7)).
 """
 
+from __future__ import annotations
+
 import marshal
 from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET, socket
-from array import array
-from typing import Any
+from _struct import pack, unpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not in the launcher: see there
+    from typing import Any
 
 MAX_DESCRIPTORS = 8
+INT = 4
+"""Bytes of a descriptor's number."""
 
 
 def send(sock: socket, message: Any, descriptors: tuple[int, ...] = ()) -> None:
     """Send one message. Raises `BrokenPipeError` when the other end is gone."""
     body = marshal.dumps(message)
     data = memoryview(len(body).to_bytes(4, "big") + body)
-    ancillary = [(SOL_SOCKET, SCM_RIGHTS, array("i", descriptors))] if descriptors else []
+    ancillary = [(SOL_SOCKET, SCM_RIGHTS, pack(f"{len(descriptors)}i", *descriptors))] if descriptors else []
     sent = sock.sendmsg([data], ancillary, MSG_NOSIGNAL)
     while sent < len(data):
         sent += sock.send(data[sent:], MSG_NOSIGNAL)
@@ -48,18 +55,19 @@ def receive(sock: socket) -> Any:
 
 def receive_with_descriptors(sock: socket) -> tuple[Any, list[int]]:
     """Return the next message and the descriptors that came with it (close-on-exec); (None, []) at the end."""
-    descriptors = array("i")
-    space = CMSG_SPACE(MAX_DESCRIPTORS * descriptors.itemsize)
+    descriptors: list[int] = []
+    space = CMSG_SPACE(MAX_DESCRIPTORS * INT)
     try:
         head, ancillary, _, _ = sock.recvmsg(4, space, MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         return None, []
     for level, kind, data in ancillary:
         if level == SOL_SOCKET and kind == SCM_RIGHTS:
-            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+            count = len(data) // INT
+            descriptors += unpack(f"{count}i", data[: count * INT])
     head += _exactly(sock, 4 - len(head)) if head else b""
     body = _exactly(sock, int.from_bytes(head, "big")) if len(head) == 4 else b""
-    return (marshal.loads(body) if body else None), list(descriptors)
+    return (marshal.loads(body) if body else None), descriptors
 
 
 def _exactly(sock: socket, count: int) -> bytes:

@@ -8,11 +8,12 @@ What comes when is not free: mounts need the capabilities that are dropped later
 machine's for the time namespace. See runtime.handshake for the other side.
 """
 
+from __future__ import annotations
+
 import _signal  # type: ignore[import-not-found]  # `signal` without its enums
 import os
 from _socket import socket
 from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
-from typing import Any, NoReturn
 
 from container_lib.errors import CommandNotExecutable, CommandNotFound, ContainerError, KernelError
 from container_lib.isolation import capabilities, loopback
@@ -20,6 +21,10 @@ from container_lib.isolation.execute import ensure_directory, execute
 from container_lib.kernel import flags, syscalls, trace
 from container_lib.kernel.pseudofiles import write
 from container_lib.runtime import handshake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not in the launcher: see there
+    from typing import Any, NoReturn
 
 SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
 

@@ -7,14 +7,19 @@ Runs in the launcher. The target is a pidfd, so it can't be mixed up with a late
 See setns(2).
 """
 
+from __future__ import annotations
+
 import marshal
 import os
 from _socket import socket
-from typing import Any, NoReturn
 
 from container_lib.errors import ContainerError, LauncherDied
 from container_lib.kernel import flags, syscalls, trace
 from container_lib.runtime import init
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not in the launcher: see there
+    from typing import Any, NoReturn
 
 
 def clone_into(

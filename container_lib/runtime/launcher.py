@@ -8,20 +8,28 @@ socket (runtime.handshake draws the protocol; runtime.client is the other end).
                   ├── a pidfd      → reap: wait4 → ("exited", status, usage)
                   └── end of file  → the client is gone: end and remove everything that was started
 
+What it imports names types for the checker alone (`if TYPE_CHECKING`): `typing` and what that pulls in would take
+as long to import as all the rest together, and be there to be copied at each fork.
+
 It keeps no state that matters: the cgroups hold the processes, and `engine.clean` finds what a `kill -9` leaves.
 """
+
+from __future__ import annotations
 
 import os
 import select
 import sys
 from _socket import socket
 from time import monotonic, sleep
-from typing import Any
 
 from container_lib.errors import ContainerError, KernelError
 from container_lib.kernel import flags, syscalls, trace
 from container_lib.kernel.pseudofiles import write
 from container_lib.runtime import handshake, init, joining
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SIGKILL = 9
 
