@@ -7,17 +7,24 @@ less to compress.
 
 import functools
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageColor
+
+from container_lib.teaching.live_captions import Caption
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 SHADES = 36
 """Steps from an ink to the paper; seven inks of 36 shades fit into the 256 colours of a palette."""
 
 
-def encode(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", inks: tuple[str, ...]) -> bytes:
-    """Return the PNG of a bitmap (height × width × 4) that was drawn with `inks` on white."""
+def encode(pixels: Pixels, inks: tuple[str, ...], captions: Sequence[Caption] = ()) -> bytes:
+    """Return the PNG of a bitmap (height × width × 4) drawn with `inks` on white, captions over it."""
     picture = Image.fromarray(pixels).convert("RGB")
+    for caption in captions:
+        picture.paste(caption.picture, caption.corner)
     picture = picture.quantize(palette=_palette(inks), dither=Image.Dither.NONE)
     file = io.BytesIO()
     picture.save(file, "png", compress_level=1)

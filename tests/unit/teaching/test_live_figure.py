@@ -7,10 +7,11 @@ import pytest
 from PIL import Image, ImageColor
 
 from container_lib.cgroups.sample import Sample
-from container_lib.teaching.live_figure import COLOURS, INKS, LiveFigure, round_up
+from container_lib.teaching.live_figure import INKS, LiveFigure, round_up
 from container_lib.teaching.live_history import History
 from container_lib.teaching.live_png import encode
 from container_lib.teaching.live_reading import MIB, Reading
+from container_lib.teaching.live_strokes import STYLES
 from container_lib.teaching.picture import ORANGE, VERMILION
 
 ALL = {"cpu": True, "memory": True, "pids": True}
@@ -45,7 +46,12 @@ def drawn(made: History, figure: LiveFigure | None = None) -> bytes:
 
 def test_each_quantity_has_its_line() -> None:
     png = drawn(history())
-    assert all(rows_with(png, COLOURS[quantity]) for quantity in QUANTITIES)
+    assert all(rows_with(png, STYLES[quantity].colour) for quantity in QUANTITIES)
+
+
+@pytest.mark.parametrize("readings", [0, 1, 2, 3])
+def test_a_graph_can_be_drawn_from_the_first_reading_on(readings: int) -> None:
+    assert rows_with(drawn(history(readings=readings)), STYLES["cpu"].colour) == [] or readings > 2
 
 
 def test_the_limit_is_drawn_where_it_is_and_follows_a_change() -> None:
@@ -68,7 +74,7 @@ def test_throttled_time_is_marked() -> None:
 
 def test_without_a_controller_nothing_is_drawn_for_it() -> None:
     figure = LiveFigure(["web"], QUANTITIES, [ALL | {"memory": False}], 30)
-    assert rows_with(drawn(history(), figure), COLOURS["memory"]) == []
+    assert rows_with(drawn(history(), figure), STYLES["memory"].colour) == []
 
 
 def test_a_frame_shows_the_same_as_a_figure_drawn_afresh() -> None:
