@@ -26,7 +26,8 @@ from container_lib.errors import NotFound
 from container_lib.teaching.notebook import display, in_notebook
 
 _BOX = (
-    "border:1px solid #8884;border-radius:4px;padding:8px 12px;overflow-x:auto;font-size:13px;margin-top:4px"
+    "border:1px solid #8884;border-radius:4px;padding:8px 12px;margin-top:4px;font-size:13px;"
+    "font-family:var(--jp-code-font-family,monospace);overflow:auto;max-height:36em"  # a module scrolls in its box
 )
 
 
