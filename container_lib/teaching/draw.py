@@ -89,14 +89,11 @@ def draw_steps(steps: Iterable[Describes]) -> Picture:
 
 def _namespaces(pid: int) -> dict[str, int]:
     """Return the process's namespaces; none of them where we may not look, as with another user's process."""
+    _name_of(pid)
     try:
         return procfs.namespaces(pid)
     except PermissionError:  # the link may be followed by whom ptrace(2) would let attach
         return {}
-    except OSError as error:
-        raise NotFound(
-            f"cannot see the namespaces of process {pid}: {error.strerror}", "it has ended"
-        ) from None
 
 
 def _name_of(pid: int) -> str:

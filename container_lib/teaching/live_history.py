@@ -61,15 +61,18 @@ class History:
         if self.last is None or value is None:
             return ""
         limit, (form, unit) = self.limit(quantity), _FORMS[quantity]
-        text = form.format(value) + (f" of {form.format(limit)}" if limit is not None else "") + f" {unit}"
-        throttled = self._mean_of_last_second(self.throttled)
-        if quantity == "cpu" and throttled > 0.005:
-            text += f", throttled {throttled:.0%}"
-        if quantity == "memory" and self.last.oom_kills:
-            text += f", OOM kills: {self.last.oom_kills}"
-        if quantity == "pids" and self.last.refused_forks:
-            text += f", refused: {self.last.refused_forks}"
-        return text
+        text = form.format(value) + (f" of {form.format(limit)}" if limit is not None else "")
+        effect = self._effect(quantity, self.last)
+        return f"{text}, {effect}" if effect else f"{text} {unit}"
+
+    def _effect(self, quantity: str, last: Reading) -> str:
+        """Return what the limit has done: "throttled 50%", "OOM kills: 1", "refused: 2", or nothing."""
+        if quantity == "cpu":
+            # on several processors the kernel adds up the time that each had to wait: that may be more than all
+            throttled = min(self._mean_of_last_second(self.throttled), 1.0)
+            return f"throttled {throttled:.0%}" if throttled > 0.005 else ""
+        count = last.oom_kills if quantity == "memory" else last.refused_forks
+        return f"{'OOM kills' if quantity == 'memory' else 'refused'}: {count}" if count else ""
 
     def _now(self, quantity: str) -> float | None:
         values = self.values[quantity]

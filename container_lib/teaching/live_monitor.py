@@ -121,7 +121,8 @@ class Monitor:
             self._deliver(self.picture, self)
 
     def _loop(self) -> str:
-        begin, tick = monotonic(), 0
+        self._update()  # the slowest one: nothing is in place yet. The schedule begins after it
+        begin, tick = monotonic(), 1
         while not self._stop.wait(max(begin + tick / self.hz - monotonic(), 0)):
             self._update()
             self.statistics.elapsed = monotonic() - begin

@@ -46,6 +46,6 @@ def test_captions_tell_value_limit_and_what_the_limit_did() -> None:
     assert history.caption("cpu") == ""
     history.add(reading(1.0))
     history.add(reading(1.5, cpu=0.25, throttled=0.25, kills=1, refused=2))
-    assert history.caption("cpu") == "0.50 of 0.50 CPUs, throttled 50%"
-    assert history.caption("memory") == "3.0 of 64.0 MiB, OOM kills: 1"
-    assert history.caption("pids") == "7 tasks, refused: 2"
+    assert history.caption("cpu") == "0.50 of 0.50, throttled 50%"
+    assert history.caption("memory") == "3.0 of 64.0, OOM kills: 1"
+    assert history.caption("pids") == "7, refused: 2"
