@@ -66,7 +66,9 @@ def url(port: int, token: str) -> str:
 
 def answers(port: int, token: str, headers: Mapping[str, str] | None = None) -> bool:
     """Whether JupyterLab lets that token in, now."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/status?token={token}", headers=dict(headers or {}))
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/status?token={token}", headers=dict(headers or {})
+    )
     try:
         with _direct.open(request, timeout=10) as answer:
             return bool(answer.status == 200)

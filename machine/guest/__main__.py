@@ -84,16 +84,22 @@ def stop_on_sigterm(number: int, frame: FrameType | None) -> None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m machine.guest", description="a Linux kernel as a process")
+    parser = argparse.ArgumentParser(
+        prog="python -m machine.guest", description="a Linux kernel as a process"
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, what in (("run", "run a command in the guest"), ("lab", "open JupyterLab in the guest")):
         command = verbs.add_parser(verb, help=what)
         command.add_argument("--memory", type=size, default=size("2G"), help="the guest's memory (2G)")
         disk = command.add_mutually_exclusive_group()
         disk.add_argument("--state", type=Path, help="the state disk (.guest/state.img in the checkout)")
-        disk.add_argument("--throw-away", action="store_true", help="a new state disk, thrown away at the end")
+        disk.add_argument(
+            "--throw-away", action="store_true", help="a new state disk, thrown away at the end"
+        )
         share = "one more directory that the guest may write to"
-        command.add_argument("--share", type=lambda path: Path(path).resolve(), action="append", default=[], help=share)
+        command.add_argument(
+            "--share", type=lambda path: Path(path).resolve(), action="append", default=[], help=share
+        )
         if verb == "lab":
             command.add_argument("--port", type=int, help="the port on 127.0.0.1 (8888, or a free one)")
         command.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- ARGV")

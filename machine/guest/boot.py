@@ -173,7 +173,9 @@ class Guest:
             try:
                 arrived = self._line.recv(1 << 16)
             except TimeoutError:
-                raise GuestError(f"the guest said nothing more within {deadline:g} s{self.last_words()}") from None
+                raise GuestError(
+                    f"the guest said nothing more within {deadline:g} s{self.last_words()}"
+                ) from None
             except OSError:
                 arrived = b""
             if not arrived:

@@ -7,9 +7,10 @@
 # mount or nft rule needs.
 # See hostfs in the kernel's Documentation/virt/uml, mount(8), pivot_root(8), cgroups(7).
 set -eu
+# shellcheck source=/dev/null
 . "${0%/*}/settings"
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
-trap 'status=$?; [ $status = 0 ] || echo "guest: init.sh gave up with status $status"' EXIT
+trap '[ $? = 0 ] || echo "guest: init.sh gave up"' EXIT
 
 # share PATH OPTIONS: show a directory of the host at its own path
 share() {
@@ -51,7 +52,8 @@ mount -t proc proc /proc
 umount -l /run/old_root && rmdir /run/old_root
 
 # 4. everything that a container needs from the kernel
-for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
+read -r controllers </sys/fs/cgroup/cgroup.controllers
+for controller in $controllers; do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
 done
 modprobe -a bridge veth nf_tables iptable_nat tun loop dummy ||

@@ -29,11 +29,22 @@ GRACE = 8.0
 
 
 def start_network(run_dir: Path, argv: list[str]) -> subprocess.Popen[bytes]:
-    """Start slirp4netns, and come back when it waits for the guest at its socket."""
+    """Start slirp4netns, and come back when it waits for the guest at its socket.
+
+    It ends when the writing end of a pipe is closed, which only the keeper holds: even kill -9 of the keeper
+    frees the port.
+    """
+    leash, _ = os.pipe()
     with open(run_dir / "network.log", "wb") as log:
         network = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+            [*argv[:1], f"--exit-fd={leash}", *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[leash],
+            process_group=0,
         )
+    os.close(leash)
     while not (run_dir / "network").exists() and network.poll() is None:
         time.sleep(0.01)
     return network

@@ -9,18 +9,26 @@ See flock(2), tempfile.
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from pathlib import Path
 
 PREFIX = "byhand-guest-"
+OPEN_PLACE = Path("/tmp")
+"""Where root puts the directory of a guest that runs as somebody who cannot reach root's own temporary files."""
 SETTLED = 60.0
 """Seconds after which a directory without a lock is surely not just being made."""
 
 
 def make_run_dir(owner: tuple[int, int]) -> Path:
     """A new run directory that belongs to `owner` (uid, gid)."""
-    run_dir = Path(tempfile.mkdtemp(prefix=PREFIX))
+    place = Path(tempfile.gettempdir())
+    if owner[0] != os.geteuid() and not all(
+        each.stat().st_mode & stat.S_IXOTH for each in (place, *place.parents)
+    ):
+        place = OPEN_PLACE
+    run_dir = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     os.chown(run_dir, *owner)
     return run_dir
 
@@ -39,9 +47,12 @@ def lock(run_dir: Path) -> int:
 def sweep() -> list[Path]:
     """Remove what guests that were killed together with their keeper have left; say what it was."""
     removed = []
-    for run_dir in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    places = {Path(tempfile.gettempdir()), OPEN_PLACE} if os.geteuid() == 0 else {Path(tempfile.gettempdir())}
+    for run_dir in [found for place in places for found in place.glob(f"{PREFIX}*")]:
         status = run_dir.lstat()
-        if status.st_uid != os.geteuid() or time.time() - status.st_mtime < SETTLED:
+        if not stat.S_ISDIR(status.st_mode) or os.geteuid() not in (0, status.st_uid):
+            continue
+        if time.time() - status.st_mtime < SETTLED:
             continue
         try:
             held = lock(run_dir)

@@ -35,7 +35,9 @@ def open_image(image: Path, owner: tuple[int, int]) -> int:
         make_dir(image.parent, owner)
         opened = os.open(image, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise GuestError(f"cannot open the state image {image}: {error.strerror}\nhint: --state FILE") from None
+        raise GuestError(
+            f"cannot open the state image {image}: {error.strerror}\nhint: --state FILE"
+        ) from None
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(opened).st_size == 0:

@@ -60,7 +60,10 @@ class GuestRun:
         if item.nodeid in self._pending:
             self._pending.pop(item.nodeid)
             begun = self._reports.pop(item.nodeid, [])
-            return [*begun, made_up(item, "failed", f"this test ran in the guest and did not end there: {self._end}")]
+            return [
+                *begun,
+                made_up(item, "failed", f"this test ran in the guest and did not end there: {self._end}"),
+            ]
         return self._reports.pop(item.nodeid)
 
     def stop(self) -> None:
@@ -82,7 +85,11 @@ class GuestRun:
     def _inner_argv(self) -> list[str]:
         option = self._config.option
         argv = [sys.executable, "-m", "pytest", "-p", "tests.plugins.guest_run", "-p", "no:cacheprovider"]
-        argv += [f"--rootdir={self._config.rootpath}", f"--tb={option.tbstyle}", f"--capture={option.capture}"]
+        argv += [
+            f"--rootdir={self._config.rootpath}",
+            f"--tb={option.tbstyle}",
+            f"--capture={option.capture}",
+        ]
         if self._config.inipath:
             argv.append(f"--config-file={self._config.inipath}")
         return [*argv, *self._pending]
@@ -93,7 +100,9 @@ class GuestRun:
         deadline = float(os.environ.get("CONTAINER_LIB_GUEST_DEADLINE", "600"))
         for kind, payload in guest.frames(deadline, restart=True):
             if kind == channel.EXIT:
-                self._end = f"pytest in the guest ended with {payload.decode()} without it\n" + "".join(self._printed)
+                self._end = f"pytest in the guest ended with {payload.decode()} without it\n" + "".join(
+                    self._printed
+                )
                 return
             if kind == channel.REPORT:
                 *lines, unfinished = (unfinished + payload).split(b"\n")
@@ -118,7 +127,9 @@ class GuestRun:
             self._end = str(error)
             return
         if event["event"] == "report":
-            report = self._config.hook.pytest_report_from_serializable(config=self._config, data=event["data"])
+            report = self._config.hook.pytest_report_from_serializable(
+                config=self._config, data=event["data"]
+            )
             restore_tuples(report)
             self._reports.setdefault(report.nodeid, []).append(report)
         elif event["event"] == "finish":
@@ -165,7 +176,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     if os.environ.get("CONTAINER_LIB_NO_GUEST") == "1":
-        reports = [made_up(item, "skipped", f"CONTAINER_LIB_NO_GUEST is set, and here {abilities.what_lacks()}")]
+        reports = [
+            made_up(item, "skipped", f"CONTAINER_LIB_NO_GUEST is set, and here {abilities.what_lacks()}")
+        ]
     else:
         reports = run.reports_of(item)
     for report in reports:
