@@ -65,13 +65,13 @@ def compare_facts(columns: Mapping[str, Mapping[str, Any]]) -> Picture:
 
 
 def in_subprocess(program: str, *arguments: str, through: Sequence[str] = ()) -> str:
-    """Run Python code in a fresh interpreter and return what it printed, errors included.
+    """Run Python code in a fresh interpreter and return what it printed, errors included (no last newline).
 
     `through` is a command that starts it, such as ("unshare", "--mount").
     """
     argv = [*through, sys.executable, "-c", program, *arguments]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return done.stdout
+    return done.stdout.rstrip()
 
 
 def note(title: str, text: str, colour: str) -> None:

@@ -7,8 +7,7 @@ is in a cgroup below the run's own: so what is left behind can be counted, whate
 import ast
 import os
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,22 +43,23 @@ class Home:
         }
         return {**os.environ, **ours}
 
+    def cgroups(self) -> tuple[Path, Path]:
+        """Return the group above this run's containers, and the one above what notebooks make by hand."""
+        root, name = hierarchy.require().root, places.parent_name(self.run_dir)
+        return root / name, root / f"{name}-workbook"
+
     def left_behind(self) -> dict[str, list[str]]:
-        """Return what is there of earlier runs: cgroups with something in them, records, mounts, processes."""
-        parent = hierarchy.require().root / places.parent_name(self.run_dir)
+        """Return what is there of earlier runs: cgroups, records, mounts, processes."""
+        parent, by_hand = self.cgroups()
         records = self.run_dir / "containers"
-        kept = (str(self.root_dir), str(self.run_dir))
+        ours = (f"{self.root_dir}/", f"{self.run_dir}/")
         return {
             "cgroups": [entry.path for entry in os.scandir(parent) if entry.is_dir()]
             if parent.is_dir()
             else [],
-            "by-hand cgroups": [str(path) for path in parent.parent.glob(f"{parent.name}-*")],
+            "by-hand cgroups": [str(by_hand)] if by_hand.exists() else [],
             "records": os.listdir(records) if records.is_dir() else [],
-            "mounts": [
-                entry.target
-                for entry in procfs.mountinfo()
-                if entry.target.startswith(tuple(f"{k}/" for k in kept))
-            ],
+            "mounts": [entry.target for entry in procfs.mountinfo() if entry.target.startswith(ours)],
             "processes": marked_processes(self.mark),
         }
 
@@ -69,11 +69,6 @@ class Home:
         while any((left := self.left_behind()).values()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return left
-
-
-def new_home(root_dir: Path, run_dir: Path) -> Home:
-    """Return a home whose processes can be told from all others."""
-    return Home(root_dir, run_dir, uuid.uuid4().hex)
 
 
 def marked_processes(mark: str) -> list[str]:
@@ -88,15 +83,15 @@ def marked_processes(mark: str) -> list[str]:
     return found
 
 
-def run_all(name: str, home: Home) -> Any:
-    """Execute every cell in a fresh kernel; an exception in a cell is raised here. Return the notebook."""
+def run_all(name: str, home: Home, ask: Iterable[str] = ()) -> Any:
+    """Execute every cell in a fresh kernel, and then the expressions `ask`; an exception is raised here.
+
+    Return the notebook. Each expression is a cell at its end, and its own tag: see `value`.
+    """
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_DEADLINE,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(NOTEBOOKS)}},
-    )
+    notebook.cells += [nbformat.v4.new_code_cell(text, metadata={"tags": [text]}) for text in ask]
+    resources = {"metadata": {"path": str(NOTEBOOKS)}}
+    client = NotebookClient(notebook, timeout=CELL_DEADLINE, kernel_name="python3", resources=resources)
     client.execute(env=home.environment)
     return notebook
 
@@ -104,6 +99,13 @@ def run_all(name: str, home: Home) -> Any:
 def outputs(notebook: Any) -> list[Any]:
     """Return every output of every cell."""
     return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def texts(notebook: Any) -> str:
+    """Return everything that was shown, as text."""
+    return "\n".join(
+        str(shown.get("text") or shown.get("data", {}).get("text/plain")) for shown in outputs(notebook)
+    )
 
 
 def bundles(notebook: Any, tag: str) -> list[Mapping[str, Any]]:
