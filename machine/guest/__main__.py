@@ -77,6 +77,14 @@ def size(text: str) -> int:
     return int(number) * unit
 
 
+def directory(text: str) -> Path:
+    """The absolute path of a directory that is there."""
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"not a directory: {text!r}")
+    return path
+
+
 def stop_on_sigterm(number: int, frame: FrameType | None) -> None:
     """SIGTERM ends the program as Ctrl-C does: by an exception that stops the guest on its way out."""
     raise SystemExit(128 + number)
@@ -96,10 +104,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         disk.add_argument(
             "--throw-away", action="store_true", help="a new state disk, thrown away at the end"
         )
-        share = "one more directory that the guest may write to"
-        command.add_argument(
-            "--share", type=lambda path: Path(path).resolve(), action="append", default=[], help=share
-        )
+        share = command.add_argument("--share", type=directory, action="append", default=[])
+        share.help = "one more directory that the guest may write to"
         if verb == "lab":
             command.add_argument("--port", type=int, help="the port on 127.0.0.1 (8888, or a free one)")
         command.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- ARGV")

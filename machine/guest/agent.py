@@ -17,7 +17,9 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 import tty
+from typing import Any
 
 from machine.guest import channel
 
@@ -77,7 +79,7 @@ class Agent:
                 os.killpg(self._command.pid, int(payload))
         return bool(arrived)
 
-    def _start(self, request: dict) -> None:
+    def _start(self, request: dict[str, Any]) -> None:
         reports, write_reports = os.pipe()
         variables = {**os.environ, **request["env"], "CONTAINER_LIB_GUEST_REPORTS": str(write_reports)}
         try:
@@ -98,7 +100,8 @@ class Agent:
             return
         finally:
             os.close(write_reports)
-        assert command.stdout and command.stderr
+        assert command.stdout
+        assert command.stderr
         out, err = os.dup(command.stdout.fileno()), os.dup(command.stderr.fileno())
         self._outputs = {out: channel.STDOUT, err: channel.STDERR, reports: channel.REPORT}
         for output in self._outputs:
@@ -131,13 +134,16 @@ class Agent:
                 self._finish(os.waitstatus_to_exitcode(status))
 
     def _finish(self, code: int) -> None:
-        """The command is over; `code` is -n after signal n. Its descendants may keep its pipes open, so don't wait for their end."""
+        """The command is over; `code` is -n after signal n.
+
+        Its descendants may keep its pipes open: don't wait for the end of those.
+        """
         for output in list(self._outputs):
             while self._forward(output):
                 pass
         for output in self._outputs:
             os.close(output)
-        # subtle: a Popen that is freed without a return code waits for its process itself, and steals it from _reap
+        # subtle: a Popen freed without a return code waits for its process itself, stealing it from _reap
         assert self._command
         self._command.returncode = code
         self._outputs, self._command = {}, None
@@ -179,11 +185,12 @@ def main() -> None:
     agent = Agent(line)
     try:
         agent.serve()
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    signal.set_wakeup_fd(-1)
-    agent.end_everybody()
-    power_off()
+    finally:
+        if sys.exc_info()[0]:
+            traceback.print_exc()  # on the console, now: power_off does not come back
+        signal.set_wakeup_fd(-1)
+        agent.end_everybody()
+        power_off()
 
 
 if __name__ == "__main__":

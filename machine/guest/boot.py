@@ -239,6 +239,7 @@ def start(plan: GuestPlan, run_dir: Path, locks: list[int]) -> Guest:
     }
     (run_dir / "launch.json").write_text(json.dumps(argvs))
     uid, gid = plan.owner()
+    drop = uid != os.geteuid()
     with theirs, open(run_dir / "keeper.log", "wb") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "machine.guest.keeper", str(run_dir), str(theirs.fileno())],
@@ -249,6 +250,8 @@ def start(plan: GuestPlan, run_dir: Path, locks: list[int]) -> Guest:
             stderr=log,
             pass_fds=[theirs.fileno(), *locks],
             start_new_session=True,
-            **({"user": uid, "group": gid, "extra_groups": []} if os.geteuid() == 0 and uid else {}),
+            user=uid if drop else None,
+            group=gid if drop else None,
+            extra_groups=[] if drop else None,
         )
     return Guest(run_dir, keeper, ours)

@@ -24,9 +24,8 @@ SETTLED = 60.0
 def make_run_dir(owner: tuple[int, int]) -> Path:
     """A new run directory that belongs to `owner` (uid, gid)."""
     place = Path(tempfile.gettempdir())
-    if owner[0] != os.geteuid() and not all(
-        each.stat().st_mode & stat.S_IXOTH for each in (place, *place.parents)
-    ):
+    open_to_all = all(each.stat().st_mode & stat.S_IXOTH for each in (place, *place.parents))
+    if owner[0] != os.geteuid() and not open_to_all:
         place = OPEN_PLACE
     run_dir = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     os.chown(run_dir, *owner)
@@ -35,7 +34,7 @@ def make_run_dir(owner: tuple[int, int]) -> Path:
 
 def lock(run_dir: Path) -> int:
     """Lock it; give the open file that holds the lock. Raises BlockingIOError if its guest lives."""
-    opened = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY)
+    opened = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -62,7 +62,7 @@ class GuestRun:
             begun = self._reports.pop(item.nodeid, [])
             return [
                 *begun,
-                made_up(item, "failed", f"this test ran in the guest and did not end there: {self._end}"),
+                made_up(item, "failed", f"no result of this test came from the guest: {self._end}"),
             ]
         return self._reports.pop(item.nodeid)
 
