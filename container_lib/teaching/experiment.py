@@ -41,9 +41,20 @@ def can(*controllers: str) -> bool:
     abilities = doctor.probe_cgroups(hierarchy.find())
     missing = [ability for ability in abilities if ability.name in wanted and not ability.found]
     if missing:
-        lines = [f"{ability.name}: {ability.detail}\nhint: {ability.remedy}" for ability in missing]
+        lines = [f"{ability.name}: {ability.detail}" for ability in missing]
+        lines += dict.fromkeys(f"hint: {ability.remedy}" for ability in missing)
         note("skipped: this kernel cannot do this experiment", "\n".join(lines), ORANGE)
     return not missing
+
+
+_said: set[str] = set()
+
+
+def warn_once(text: str) -> None:
+    """Print a warning of the engine, the first time that it comes: `Engine(warn=warn_once)`."""
+    if text not in _said:
+        _said.add(text)
+        print("WARNING:", text)
 
 
 def compare_facts(columns: Mapping[str, Mapping[str, Any]]) -> Picture:

@@ -43,21 +43,20 @@ class Home:
         }
         return {**os.environ, **ours}
 
-    def cgroups(self) -> tuple[Path, Path]:
-        """Return the group above this run's containers, and the one above what notebooks make by hand."""
-        root, name = hierarchy.require().root, places.parent_name(self.run_dir)
-        return root / name, root / f"{name}-workbook"
+    @property
+    def parent(self) -> Path:
+        """The group above this run's containers, and above what notebooks make by hand."""
+        return hierarchy.require().root / places.parent_name(self.run_dir)
 
     def left_behind(self) -> dict[str, list[str]]:
         """Return what is there of earlier runs: cgroups, records, mounts, processes."""
-        parent, by_hand = self.cgroups()
+        parent = self.parent
         records = self.run_dir / "containers"
         ours = (f"{self.root_dir}/", f"{self.run_dir}/")
         return {
             "cgroups": [entry.path for entry in os.scandir(parent) if entry.is_dir()]
             if parent.is_dir()
             else [],
-            "by-hand cgroups": [str(by_hand)] if by_hand.exists() else [],
             "records": os.listdir(records) if records.is_dir() else [],
             "mounts": [entry.target for entry in procfs.mountinfo() if entry.target.startswith(ours)],
             "processes": marked_processes(self.mark),

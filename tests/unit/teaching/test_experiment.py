@@ -7,7 +7,7 @@ import pytest
 from container_lib.cgroups import hierarchy
 from container_lib.cgroups.hierarchy import Hierarchy
 from container_lib.errors import InvalidValue, KernelError
-from container_lib.teaching.experiment import can, compare_facts, in_subprocess, intended
+from container_lib.teaching.experiment import can, compare_facts, in_subprocess, intended, warn_once
 
 
 def test_an_intended_failure_is_shown_and_goes_no_further(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,6 +49,12 @@ def test_what_it_cannot_do_is_named_with_the_place_where_it_works(capsys: pytest
     assert "memory controller" in said
     assert "make lab WHERE=guest" in said
     assert "pids controller" not in said
+
+
+def test_a_warning_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("limit discarded (test)", "another (test)", "limit discarded (test)"):
+        warn_once(text)
+    assert capsys.readouterr().out == "WARNING: limit discarded (test)\nWARNING: another (test)\n"
 
 
 def test_facts_that_differ_are_marked() -> None:
