@@ -12,7 +12,7 @@ What a ratio tells holds on other machines; what a time tells does not.
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 WARM_UP = 5
 
@@ -27,14 +27,18 @@ class Summary:
 
 
 def take_turns(
-    contenders: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = WARM_UP
+    contenders: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = WARM_UP, pause: float = 0.0
 ) -> dict[str, list[float]]:
-    """Run every contender once in each round; return the times of each in µs, one per round."""
+    """Run every contender once in each round; return the times of each in µs, one per round.
+
+    Before each run the machine rests for `pause` seconds: what the kernel puts off until it is idle is then done.
+    """
     names = list(contenders)
     samples: dict[str, list[float]] = {name: [] for name in names}
     for number in range(-warm_up, rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
+            sleep(pause)
             begin = perf_counter_ns()
             contenders[name]()
             took = (perf_counter_ns() - begin) / 1000

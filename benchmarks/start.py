@@ -4,11 +4,15 @@ The same for all: the busybox root filesystem, the namespaces mnt, pid, net, uts
 its own, /proc, /sys, /dev, masked and read-only paths, 14 capabilities, no_new_privileges, no seccomp, captured
 output. State (records, crun's and runc's own) is on a tmpfs.
 
-Two tables: from a Python process that runs already (ours starts by its launcher, the peers by posix_spawn), and
-as a whole process, as a person at a shell would wait for it. Ours runs once more with what the peers weren't
-asked for (a writable layer), and with two more namespaces; crun also with the bundle that `crun spec` writes,
-which has no cgroup namespace (and a rule for devices that crun cannot set up where CAP_SYS_RESOURCE is missing,
-so it leaves cgroups alone).
+Three tables: from a Python process that runs already (ours starts by its launcher, the peers by posix_spawn),
+each start after a rest, and without one; and as a whole process, as a person at a shell would wait for it.
+The rest matters: a peer moves its process into the cgroup by cgroup.procs, and the first such move on a machine in
+a while waits until all processors have agreed (RCU), about 10 ms; those that follow at once go free. Ours is born
+in its cgroup (CLONE_INTO_CGROUP) and never moved.
+
+Ours runs once more with what the peers weren't asked for (a writable layer), and with two more namespaces; crun
+also with the bundle that `crun spec` writes, which has no cgroup namespace (and a rule for devices that crun can't
+set up where CAP_SYS_RESOURCE is missing, so it leaves cgroups alone).
 """
 
 import shutil
@@ -32,9 +36,10 @@ from container_lib.runtime.outcome import Places
 from container_lib.runtime.spec import Spec
 
 MEMORY = Path("/dev/shm")
+PAUSE = 0.06
+"""Seconds of rest before a run."""
 OURS, PEER = "byhand", "crun"
-DEFAULT_PEER = "crun, no cgroup, as `crun spec` has it"
-COLUMNS = ("what", "ms: median (quartiles)", "× crun", "× crun's default")
+COLUMNS = ("what", "ms: median (quartiles)", "× crun: median (quartiles)")
 TIME = (*namespaces.DEFAULT, "user", "time")
 Contenders = dict[str, Callable[[], object]]
 
@@ -47,18 +52,24 @@ def measure(rounds: int) -> Report:
         stack.callback(shutil.rmtree, directory)
         stack.callback(remove_groups, directory)
         stack.callback(client.close)
-        inside = take_turns(checked(in_process(directory) | peer_runs(directory)), rounds)
-        whole = take_turns(checked(as_command(directory) | peer_runs(directory)), rounds)
+        inside = checked(in_process(directory) | peer_runs(directory))
+        whole = checked(as_command(directory) | peer_runs(directory))
+        rested = take_turns(inside, rounds, pause=PAUSE)
+        in_a_row = take_turns(inside, rounds)
+        commands = take_turns(whole, rounds, pause=PAUSE)
     notes = [
-        "× crun: how many times as long as `crun run` with the same namespaces and a cgroup, round by round;",
-        f"× crun's default: as the bundle of `crun spec`, which has no cgroup namespace. {missing_peers()}",
+        "× crun: how many times as long as `crun run` with the same namespaces and a cgroup, round by round",
+        missing_peers(),
     ]
     return Report(
         "start",
         rounds,
         [
-            Table("/bin/true, from a running Python process", COLUMNS, rows(inside), notes),
-            Table("/bin/true, `byhand run` as a whole process", COLUMNS, rows(whole), notes),
+            Table("/bin/true from a running Python process, each after a rest", COLUMNS, rows(rested), notes),
+            Table(
+                "/bin/true from a running Python process, one right after the other", COLUMNS, rows(in_a_row)
+            ),
+            Table("/bin/true by `byhand run`, a whole process, each after a rest", COLUMNS, rows(commands)),
         ],
     )
 
@@ -99,7 +110,9 @@ def peer_runs(directory: Path) -> Contenders:
         state = directory / PEER
         commands |= {
             f"{PEER}, no cgroup": peers.command(PEER, same, state, with_cgroup=False),
-            DEFAULT_PEER: peers.command(PEER, default, state, with_cgroup=False),
+            f"{PEER}, no cgroup, as `crun spec` has it": peers.command(
+                PEER, default, state, with_cgroup=False
+            ),
             f"{PEER}, user namespace too": peers.command(PEER, user, state),
         }
     return {name: lambda argv=argv: peers.run(argv) for name, argv in commands.items()}  # type: ignore[misc]
@@ -131,10 +144,7 @@ def rows(samples: dict[str, list[float]]) -> list[tuple[object, ...]]:
         (
             name,
             summarize([value / 1000 for value in values]),
-            *(
-                summarize(ratios(samples, name, base)) if base in samples else "no crun here"
-                for base in (PEER, DEFAULT_PEER)
-            ),
+            summarize(ratios(samples, name, PEER)) if PEER in samples else "no crun here",
         )
         for name, values in samples.items()
     ]

@@ -36,7 +36,7 @@ def measured(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 @pytest.mark.parametrize("measured", ["start"], indirect=True)
 def test_a_start_is_measured_beside_crun(measured: list[dict[str, Any]]) -> None:
-    inside, whole = ({row[0]: row[1:] for row in table["rows"]} for table in measured)
+    inside, _in_a_row, whole = ({row[0]: row[1:] for row in table["rows"]} for table in measured)
     assert inside["crun"][1]["median"] == whole["crun"][1]["median"] == 1.0  # it is the measure
     assert {"byhand", "byhand, user namespace too", "crun, no cgroup"} <= set(inside)
     assert "byhand run" in whole
