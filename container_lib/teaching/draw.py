@@ -10,6 +10,7 @@ See namespaces(7), pid_namespaces(7), cgroups(7).
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -23,6 +24,7 @@ from container_lib.kernel import procfs
 from container_lib.teaching.live_reading import MIB
 from container_lib.teaching.picture import BLUE, COLOURS, GREEN, GREY, Cell, Picture, table, tint, titled
 
+_IDENTITY = re.compile("[0-9a-f]{64}")
 _BOX = "display:inline-block;padding:3px 10px;margin:2px 0;border-radius:3px;font-size:13px"
 _BRANCH = "margin:0 0 0 14px;padding:0 0 0 14px;border-left:1px solid #8888;list-style:none"
 
@@ -120,24 +122,22 @@ def _process(pid: int, own: int) -> Node:
 
 def _group(path: Path, name: str) -> Node:
     children = sorted(Path(entry.path) for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))
-    return Node(
-        name,
-        ", ".join(_facts(path)),
-        BLUE if children else GREEN,
-        [_group(child, child.name) for child in children],
-    )
+    # a container's group has the container's identity as its name, of which 12 digits are shown, as docker does
+    shown = name[:12] if _IDENTITY.fullmatch(name) else name
+    below = [_group(child, child.name) for child in children]
+    return Node(shown, ", ".join(_facts(path)), BLUE if children else GREEN, below)
 
 
 def _facts(path: Path) -> Iterator[str]:
     """What one group uses, of what it may use; the root has no limits, and a missing controller no numbers."""
-    yield f"{len(processes(path))} processes"
+    yield f"processes: {len(processes(path))}"
     yield f"{cpu.usage(path).usage / 1e6:.1f} s of cpu{_of(lambda: cpu.get_max(path), '{:g} CPUs')}"
     try:
         held = memory.current(path) / MIB
         yield f"{held:.1f} MiB{_of(lambda: _mebibytes(memory.get_max(path)), '{:g}')}"
         yield f"{pids.current(path)} tasks{_of(lambda: pids.get_max(path), '{:g}')}"
     except AbilityMissing:
-        yield "no more controllers here"
+        yield "no memory or pids controller"
 
 
 def _of(limit: Callable[[], float | None], form: str) -> str:

@@ -32,7 +32,7 @@ class LimitSlider:
         self.message = ipywidgets.HTML()
         self.slider = ipywidgets.SelectionSlider(
             options=self._options(NO_LIMIT), description=LABELS[quantity], continuous_update=False,
-            layout=ipywidgets.Layout(width="98%"), style={"description_width": "6.4em"},
+            layout=ipywidgets.Layout(width="98%"), style={"description_width": "7em"},
         )  # fmt: skip
         self.slider.add_class(f"byhand-slider-{quantity}")
         self.slider.observe(self._moved, "value")

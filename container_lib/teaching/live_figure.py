@@ -193,7 +193,7 @@ def _dress(axes: Any, quantity: str, present: bool, bottom: bool) -> None:
     if not present:
         text = f"the {quantity} controller is\nnot handed down to this group"
         where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
-        axes.text(0.5, 0.5, text, fontsize=8, color=FAINT, **where)
+        axes.text(0.5, 0.5, text, fontsize=7.5, color=FAINT, **where)
 
 
 def _new_top(pane: Pane, history: History, limits: bool) -> float:

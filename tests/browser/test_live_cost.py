@@ -11,6 +11,7 @@ from time import sleep
 import nbformat
 import pytest
 
+from machine import abilities
 from tests.browser import monitors
 from tests.browser.conftest import Open
 
@@ -54,6 +55,7 @@ def test_four_containers_are_shown_side_by_side(path: str, open_notebook: Open, 
     notebook.screenshot(artefacts / "four_containers.png")
     notebook.run(2)
     result = {
+        "where": abilities.where_to_run(),
         "containers": len(after["groups"]),
         "seconds": clock_after - clock,
         "updates": after["updates"] - before["updates"],

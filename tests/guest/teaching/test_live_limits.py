@@ -42,7 +42,8 @@ def test_a_slider_of_a_group_that_is_gone_says_so_and_is_off(limits: Hierarchy, 
 
 
 def test_a_graph_marks_throttling_oom_kills_and_refused_forks(limits: Hierarchy, engine: Engine) -> None:
-    bomb = "(sleep 5; while :; do sleep 60 & done) & exec sleep 60"  # a shell ends at the first fork that fails
+    # a shell ends at the first fork that fails, so it may not be number 1, and not too early
+    bomb = "(sleep 5; while :; do sleep 60 & done) & exec sleep 60"
     eater = "while :; do tail /dev/zero; sleep 0.3; done"
     with (
         engine.start("busybox", *SPIN, cpus=0.1) as spinning,
