@@ -16,6 +16,7 @@ It keeps no state that matters: the cgroups hold the processes, and `engine.clea
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` without its enums
 import os
 import select
 import sys
@@ -31,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-SIGKILL = 9
+SIGKILL, SIGPIPE = 9, 13
 
 
 class Child:
@@ -46,6 +47,7 @@ class Child:
 
 def main(descriptor: int) -> None:
     """Serve requests from the socket `descriptor` until its other end is closed."""
+    forget_signals()
     requests = socket(fileno=descriptor)
     children: dict[int, Child] = {}
     poll = select.poll()
@@ -64,6 +66,14 @@ def main(descriptor: int) -> None:
             if child is not None:
                 children[pidfd] = child
                 poll.register(pidfd, select.POLLIN)
+
+
+def forget_signals() -> None:
+    """Undo what our parent ignores or blocks (nohup, a test runner): a container's command starts with neither."""
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
+    for number in _signal.valid_signals():
+        if _signal.getsignal(number) == _signal.SIG_IGN and number != SIGPIPE:
+            _signal.signal(number, _signal.SIG_DFL)
 
 
 def start(order: dict[str, Any], descriptors: list[int]) -> tuple[int, Child | None]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -167,6 +168,21 @@ def test_a_rootfs_that_does_not_exist(engine: Engine, places: Places) -> None:
         lifecycle.run(Spec(("true",), Path("/nothing/here")), places)
 
 
+def test_what_our_parent_ignores_or_blocks_the_command_does_not(engine: Engine) -> None:
+    script = (
+        "import signal, sys; from pathlib import Path\n"
+        "from container_lib.engine.engine import Engine\n"
+        f"engine = Engine(Path({str(engine.root_dir)!r}), Path({str(engine.run_dir)!r}))\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
+        "print(engine.run('busybox', 'grep', '-E', 'SigBlk|SigIgn', '/proc/self/status').text)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    blocked, ignored = (int(line.split()[1], 16) for line in done.stdout.split("\n") if line)
+    assert blocked == 0
+    assert ignored & 0x7FFFFFFF == 0
+
+
 def test_a_timeout_kills(engine: Engine) -> None:
     with pytest.raises(TimeoutError):
         engine.run("busybox", "sleep", "60", timeout=0.3)
@@ -237,7 +253,5 @@ def test_the_same_with_a_shared_root(engine: Engine) -> None:
         "before = len(mountinfo())\n"
         "with engine.start('busybox', 'sleep', '60'): print(len(mountinfo()) - before)\n"
     )
-    import sys
-
     command = ["unshare", "--mount", "--propagation", "shared", sys.executable, "-c", script]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "0\n"
