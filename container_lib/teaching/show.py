@@ -64,7 +64,6 @@ def _definition(thing: Any) -> Any:
         thing = thing.func
     if isinstance(thing, property):
         thing = thing.fget
-    thing = inspect.unwrap(thing) if callable(thing) else thing
     kinds = (ModuleType, TracebackType, FrameType)
     is_definition = inspect.isclass(thing) or inspect.isroutine(thing) or isinstance(thing, kinds)
     return thing if is_definition else type(thing)

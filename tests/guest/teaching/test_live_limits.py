@@ -33,6 +33,15 @@ def group_of(path: Path | None) -> Path:
     return path
 
 
+def test_a_refused_limit_is_told_and_the_slider_goes_back(limits: Hierarchy, engine: Engine) -> None:
+    with engine.start("busybox", "sleep", "60", pids_limit=7) as container:
+        slider = LimitSlider(group_of(container.group), "pids", [4, 1e12])
+        slider.slider.value = 1e12
+        assert slider.slider.value == 7
+        assert "1000000000000" in slider.message.value
+        assert "Invalid argument" in slider.message.value
+
+
 def test_a_slider_of_a_group_that_is_gone_says_so_and_is_off(limits: Hierarchy, engine: Engine) -> None:
     with engine.start("busybox", "sleep", "60") as container:
         slider = LimitSlider(group_of(container.group), "pids")
