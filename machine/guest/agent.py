@@ -81,7 +81,9 @@ class Agent:
 
     def _start(self, request: dict[str, Any]) -> None:
         reports, write_reports = os.pipe()
-        variables = {**os.environ, **request["env"], "CONTAINER_LIB_GUEST_REPORTS": str(write_reports)}
+        variables = {**os.environ, **request["env"]}
+        if request["reports"]:
+            variables["CONTAINER_LIB_GUEST_REPORTS"] = str(write_reports)
         try:
             command = subprocess.Popen(
                 request["argv"],
@@ -90,7 +92,7 @@ class Agent:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=[write_reports],
+                pass_fds=[write_reports] if request["reports"] else [],
                 start_new_session=True,
             )
         except OSError as error:

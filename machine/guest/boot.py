@@ -150,10 +150,14 @@ class Guest:
         raise AssertionError("frames() ends by raising")
 
     def begin(
-        self, argv: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        reports: bool = False,
     ) -> None:
         """Start a command and don't wait: its outputs, and in the end its EXIT, come out of `frames`."""
-        request = {"argv": list(argv), "cwd": str(cwd or PROJECT), "env": dict(env or {})}
+        request = {"argv": list(argv), "cwd": str(cwd or PROJECT), "env": dict(env or {}), "reports": reports}
         self._send(channel.RUN, json.dumps(request).encode())
 
     def signal(self, number: int) -> None:

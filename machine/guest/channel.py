@@ -3,7 +3,7 @@
     host (boot.py)                        guest (agent.py)
     ──────────────                        ────────────────
                                    ◄────  READY                 the line is raw, ask away
-    RUN {argv, cwd, env}           ────►
+    RUN {argv, cwd, env, reports}  ────►
                                    ◄────  STDOUT | STDERR | REPORT bytes     any number, live
     SIGNAL number                  ────►                        to the command's process group
                                    ◄────  EXIT code             128 + n if signal n ended it
@@ -13,8 +13,8 @@ A frame is a byte that says what it is, the length of what follows (4 bytes, big
 bytes. On the host the line is a Unix socket, in the guest /dev/ttyS0. If either side goes away the other
 reads an end of file: for the guest it means STOP, so it does not outlive whoever started it.
 
-REPORT is the command's third output: file descriptor $CONTAINER_LIB_GUEST_REPORTS. The test run sends its
-reports there, so that nothing that a test prints can be taken for one.
+REPORT is the command's third output, if RUN asks for one: file descriptor $CONTAINER_LIB_GUEST_REPORTS. The
+test run sends its reports there, so that nothing that a test prints can be taken for one.
 """
 
 import struct

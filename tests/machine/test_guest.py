@@ -127,3 +127,7 @@ def test_the_state_disk_outlives_a_boot_and_serves_one_guest_at_a_time(
     assert refused.process.wait(30) == 125
     assert str(image) in (refused.process.stdout or pytest.fail("no output")).read()
     assert not refused.run_dirs()
+
+
+def test_a_command_inherits_three_open_files(shell: Shell) -> None:
+    assert shell("ls /proc/self/fd").stdout.split() == ["0", "1", "2", "3"]  # 3 is ls's own

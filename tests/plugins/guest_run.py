@@ -77,7 +77,7 @@ class GuestRun:
         shares = () if root.is_relative_to(PROJECT) else (root,)
         try:
             self._guest = Guest.boot(GuestPlan(shares=shares))
-            self._guest.begin(self._inner_argv(), cwd=root, env={"PYTHONPATH": str(PROJECT)})
+            self._guest.begin(self._inner_argv(), cwd=root, env={"PYTHONPATH": str(PROJECT)}, reports=True)
             self._events = self._listen(self._guest)
         except GuestError as error:
             self._end = f"no guest could start\n{error}"
