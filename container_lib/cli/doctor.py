@@ -46,6 +46,7 @@ def table(abilities: list[doctor.Ability]) -> str:
         if ability.remedy:
             lines.append(f"         {'':{width}}  hint: {ability.remedy}")
     verdict = "containers run here" if doctor.ready(abilities) else "containers cannot run here"
-    limited = all(ability.found for ability in abilities if ability.name.endswith("controller"))
+    controllers = [ability.found for ability in abilities if ability.name.endswith("controller")]
+    limited = bool(controllers) and all(controllers)
     with_limits = ", with limits" if limited else ", without limits"
     return "\n".join([*lines, "", verdict + (with_limits if doctor.ready(abilities) else "")])
