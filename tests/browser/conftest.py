@@ -40,6 +40,7 @@ def jupyter(artefacts: Path) -> Iterator[server.Server]:
     """JupyterLab on the checkout: here where limits work here, else in the embedded guest."""
     start = server.here if abilities.where_to_run() == "here" else server.guest
     with start(artefacts / "jupyter.log") as running:
+        running.never_save()
         yield running
 
 

@@ -3,6 +3,7 @@
 Both are started as a learner starts them, and stopped by SIGINT, as by Ctrl-C.
 """
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
+from urllib.request import Request, urlopen
 
 from machine import jupyter
 
@@ -32,6 +34,14 @@ class Server:
     port: int
     token: str
 
+    def never_save(self) -> None:
+        """Turn saving every two minutes off: a notebook that a test runs stays as it is in the checkout."""
+        url = f"http://127.0.0.1:{self.port}/lab/api/settings/@jupyterlab/docmanager-extension:plugin"
+        headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
+        body = json.dumps({"raw": json.dumps({"autosave": False})}).encode()
+        with urlopen(Request(url, body, headers, method="PUT"), timeout=60) as answer:
+            assert answer.status == 204
+
     def url(self, path: str) -> str:
         """The address of a notebook, in a workspace without anything else open."""
         return f"http://127.0.0.1:{self.port}/lab/tree/{path}?reset&token={self.token}"
@@ -49,8 +59,10 @@ def guest(log: Path) -> Iterator[Server]:
 def here(log: Path, directory: Path = CHECKOUT) -> Iterator[Server]:
     """JupyterLab on the machine at hand, on the notebooks of `directory`."""
     port, token = jupyter.choose_port(0), jupyter.new_token()
+    settings = {"JUPYTERLAB_SETTINGS_DIR": str(log.parent / "settings")}  # not the learner's own
+    variables = jupyter.environment(token) | settings
     argv = jupyter.argv(directory, "127.0.0.1", port, ARGUMENTS)
-    with _running(argv, log, directory, RUNNING, jupyter.environment(token)):
+    with _running(argv, log, directory, RUNNING, variables):
         yield Server(port, token)
 
 
