@@ -31,7 +31,7 @@ def take_turns(
 ) -> dict[str, list[float]]:
     """Run every contender once in each round; return the times of each in µs, one per round.
 
-    Before each run the machine rests for `pause` seconds: what the kernel puts off until it is idle is then done.
+    Before each run the machine rests for `pause` seconds: a first run after idling is slower than the next one.
     """
     names = list(contenders)
     samples: dict[str, list[float]] = {name: [] for name in names}

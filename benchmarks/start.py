@@ -5,10 +5,8 @@ its own, /proc, /sys, /dev, masked and read-only paths, 14 capabilities, no_new_
 output. State (records, crun's and runc's own) is on a tmpfs.
 
 Three tables: from a Python process that runs already (ours starts by its launcher, the peers by posix_spawn),
-each start after a rest, and without one; and as a whole process, as a person at a shell would wait for it.
-The rest matters: a peer moves its process into the cgroup by cgroup.procs, and the first such move on a machine in
-a while waits until all processors have agreed (RCU), about 10 ms; those that follow at once go free. Ours is born
-in its cgroup (CLONE_INTO_CGROUP) and never moved.
+each start after a rest, as a person or a CI job starts one, and one right after the other; and as a whole process,
+as somebody at a shell waits for it.
 
 Ours runs once more with what the peers weren't asked for (a writable layer), and with two more namespaces; crun
 also with the bundle that `crun spec` writes, which has no cgroup namespace (and a rule for devices that crun can't
