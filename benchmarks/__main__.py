@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME…] [--rounds N] [--output DIR]`: measure, print the tables, write DIR/NAME.json."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ def main() -> int:
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown or arguments.rounds < 2:
         parser.error(f"no such benchmark: {' '.join(unknown)}" if unknown else "at least 2 rounds")
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # what was made is removed
     try:
         for name in arguments.names or BENCHMARKS:
             report = BENCHMARKS[name](arguments.rounds)

@@ -23,7 +23,7 @@ def measured(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> 
         pytest.skip(f"no cgroup v2 here; {hierarchy.NO_CGROUP2}")
     command = [sys.executable, "-m", "benchmarks", request.param, "--rounds", "2", "--output", str(tmp_path)]
     environment = os.environ | {"CONTAINER_LIB_ROOT": str(tmp_path), "COLUMNS": "200"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / f"{request.param}.json").read_text())
     assert (report["name"], report["rounds"]) == (request.param, 2)
