@@ -12,10 +12,12 @@ See cgroups(7), and cgroup-v2.rst, "Core Interface Files".
 
 import os
 import select
+from contextlib import suppress
+from errno import ENODEV, ENOENT
 from pathlib import Path
 from time import monotonic
 
-from container_lib.errors import AbilityMissing, ContainerError, InvalidValue, KernelError
+from container_lib.errors import AbilityMissing, ContainerError, InvalidValue, KernelError, NotFound
 from container_lib.kernel.pseudofiles import read, write
 
 
@@ -66,36 +68,55 @@ def thaw(group: Path, timeout: float = 5.0) -> None:
 
 
 def kill(group: Path, timeout: float = 5.0) -> None:
-    """Kill every process of the group and of those below it, and return when it is empty."""
-    write(group / "cgroup.kill", 1)
+    """Kill every process of the group and of those below it, and return when it is empty, or gone."""
+    try:
+        write(group / "cgroup.kill", 1)
+    except KernelError:
+        if group.is_dir():
+            raise
     wait_for(group, "populated", 0, timeout)
 
 
 def delete(group: Path, timeout: float = 5.0) -> None:
-    """Remove the group and the groups below it; all must be empty, or become so within `timeout` seconds."""
-    if not group.is_dir():
-        return
-    for child in _children(group):
-        delete(child, timeout)
-    try:
-        os.rmdir(group)
-    except FileNotFoundError:
-        return
-    except OSError:
-        # what was killed may still be on its way out; what lives on stays until the time is over
-        wait_for(group, "populated", 0, timeout)
-        os.rmdir(group)
+    """Remove the group and the groups below it; all must be empty, or become so within `timeout` seconds.
+
+    Somebody else (the launcher, a second `doctor --clean`) may be removing it at the same time: gone is gone.
+    """
+    with suppress(FileNotFoundError):
+        for child in _children(group):
+            delete(child, timeout)
+        try:
+            os.rmdir(group)
+        except FileNotFoundError:
+            return
+        except OSError:
+            # what was killed may still be on its way out; what lives on stays until the time is over
+            wait_for(group, "populated", 0, timeout)
+            os.rmdir(group)
 
 
 def wait_for(group: Path, key: str, value: int, timeout: float) -> None:
-    """Wait until cgroup.events says `key value`. Raises `ContainerError` after `timeout` seconds."""
+    """Wait until cgroup.events says `key value`; a group that is gone is not populated.
+
+    Raises `ContainerError` after `timeout` seconds, `NotFound` if the group is gone.
+    """
+    try:
+        _wait_for(group, key, str(value), timeout)
+    except OSError as error:
+        if error.errno not in (ENOENT, ENODEV):
+            raise
+        if (key, value) != ("populated", 0):
+            raise NotFound(f"the cgroup {group} is gone") from None
+
+
+def _wait_for(group: Path, key: str, value: str, timeout: float) -> None:
     deadline = monotonic() + timeout
     with open(group / "cgroup.events", encoding="ascii") as file:
         poll = select.poll()
         poll.register(file, select.POLLPRI)
         while True:
             file.seek(0)
-            if dict(line.split() for line in file.read().splitlines()).get(key) == str(value):
+            if dict(line.split() for line in file.read().splitlines()).get(key) == value:
                 return
             left = deadline - monotonic()
             if left <= 0:

@@ -12,20 +12,17 @@ import os
 from pathlib import Path
 
 from container_lib.cgroups import group as cgroup
+from container_lib.errors import KernelError, NotFound
 from container_lib.runtime import records
 
 
 def clean(run_dir: Path, parent: Path | None) -> list[str]:
     """Remove everything stale, and return a line for each thing removed."""
-    groups = (
-        sorted(entry.path for entry in os.scandir(parent) if entry.is_dir())
-        if parent and parent.is_dir()
-        else []
-    )
+    groups = [] if parent is None else sorted(entry.path for entry in os.scandir(parent) if entry.is_dir())
     known = list(records.read_all(run_dir))
     stale = [record for record in known if record.stale]
     live = {record.group for record in known if not record.stale}
-    removed = [remove_group(Path(group)) for group in groups if group not in live]
+    removed = list(filter(None, (remove_group(Path(group)) for group in groups if group not in live)))
     for record in stale:
         records.path_of(run_dir, record.id).unlink(missing_ok=True)
         removed.append(f"record of container {record.id[:12]} ({' '.join(record.argv)[:60]})")
@@ -36,10 +33,15 @@ def clean(run_dir: Path, parent: Path | None) -> list[str]:
 
 
 def remove_group(group: Path) -> str:
-    """Kill every process of the group, remove it, and return a line that says so."""
-    count = len(cgroup.processes(group))
-    if count:
-        cgroup.thaw(group)
-        cgroup.kill(group)
-    cgroup.delete(group)
+    """Kill every process of the group, remove it, and return a line that says so; "" if another was quicker."""
+    try:
+        count = len(cgroup.processes(group))
+        if count:
+            cgroup.thaw(group)
+            cgroup.kill(group)
+        cgroup.delete(group)
+    except (KernelError, NotFound, FileNotFoundError):
+        if group.is_dir():
+            raise
+        return ""
     return f"cgroup {group}" + (f" with {count} processes" if count else "")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,19 @@ def test_the_clean_removes_a_group_that_nobody_knows(engine: Engine, places: Pla
         assert engine.clean() == [f"cgroup {stranger} with 1 processes"]
         assert process.wait(5) == -signal.SIGKILL
     assert engine.clean() == []
+
+
+def test_several_cleans_at_once_do_not_trip_over_each_other(engine: Engine, places: Places) -> None:
+    if places.parent is None:
+        pytest.skip("needs a cgroup v2 hierarchy; use the embedded guest")
+    for number in range(100):
+        group.create(places.parent, f"stale-{number}")
+    with ThreadPoolExecutor(4) as pool:
+        lines = [
+            line for cleaner in [pool.submit(engine.clean) for _ in range(4)] for line in cleaner.result()
+        ]
+    assert left_over(places) == []
+    assert len(set(lines)) == 100
 
 
 def test_an_interrupt_in_the_middle_of_a_run(engine: Engine, residue: Residue) -> None:
