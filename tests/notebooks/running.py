@@ -76,7 +76,7 @@ def marked_processes(mark: str) -> list[str]:
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             if f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes():
-                found.append(f"{pid}: {' '.join(procfs.command(int(pid)))[:80]}")
+                found.append(f"{pid}: {' '.join(procfs.command(int(pid)))[:200]}")
         except OSError:
             continue  # it has ended, or is not ours to read
     return found
@@ -85,12 +85,19 @@ def marked_processes(mark: str) -> list[str]:
 def run_all(name: str, home: Home, ask: Iterable[str] = ()) -> Any:
     """Execute every cell in a fresh kernel, and then the expressions `ask`; an exception is raised here.
 
-    Return the notebook. Each expression is a cell at its end, and its own tag: see `value`.
+    Return the notebook. Each expression is a cell at its end, and its own tag: see `value`. Its metadata
+    "processes" are those that were there at the end, before the kernel was told to stop.
     """
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    notebook.cells += [nbformat.v4.new_code_cell(text, metadata={"tags": [text]}) for text in ask]
+    notebook.cells += [nbformat.v4.new_code_cell(text, metadata={"tags": [text]}) for text in (*ask, "None")]
     resources = {"metadata": {"path": str(NOTEBOOKS)}}
     client = NotebookClient(notebook, timeout=CELL_DEADLINE, kernel_name="python3", resources=resources)
+
+    def look(cell_index: int, **_: Any) -> None:
+        if cell_index == len(notebook.cells) - 1:  # the kernel still lives
+            notebook.metadata["processes"] = marked_processes(home.mark)
+
+    client.on_cell_executed = look
     client.execute(env=home.environment)
     return notebook
 

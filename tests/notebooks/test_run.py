@@ -5,6 +5,7 @@ guest with all controllers. Each run ends with nothing left behind.
 """
 
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ def run_twice(name: str, home: Home) -> None:
         complaints = [output.text for output in outputs(notebook) if output.get("name") == "stderr"]
         assert complaints == []
         assert "Traceback" not in texts(notebook)
+        assert [line for line in notebook.metadata["processes"] if not OURS.search(line)] == []
         FACTS[name](notebook)
         assert {kind: left for kind, left in home.settle().items() if left} == {}
 
@@ -133,6 +135,7 @@ def facts_of_limits(found: dict[str, Any]) -> None:
     assert found["io"]["at 4 MiB/s"] < min(5, found["io"]["free, MiB/s"])
 
 
+OURS = re.compile("ipykernel_launcher|container_lib.runtime.launcher")
 ASK = {
     "00_start_here": ["verdict", "facts"],
     "01_namespaces": [],
