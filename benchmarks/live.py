@@ -17,7 +17,7 @@ from time import process_time
 from benchmarks import start
 from benchmarks.report import Report, Table
 from container_lib.errors import AbilityMissing
-from container_lib.runtime import client, lifecycle
+from container_lib.runtime import client, lifecycle, reserve
 from container_lib.runtime.spec import Spec
 from container_lib.teaching.live import QUANTITIES
 from container_lib.teaching.live_monitor import Monitor, Statistics
@@ -35,6 +35,7 @@ def measure(rounds: int) -> Report:
         stack.callback(shutil.rmtree, directory)
         stack.callback(start.remove_groups, directory)
         stack.callback(client.close)
+        stack.callback(reserve.drop)
         where = start.bench_places(directory)
         groups = {}
         for name in NAMES:

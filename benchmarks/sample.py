@@ -17,7 +17,7 @@ from benchmarks.report import Report, Table
 from container_lib.cgroups.sample import FILES, Sampler
 from container_lib.errors import AbilityMissing
 from container_lib.kernel.pseudofiles import read
-from container_lib.runtime import client, lifecycle
+from container_lib.runtime import client, lifecycle, reserve
 from container_lib.runtime.spec import Spec
 
 BASE = "Sampler: kept open, pread, parsed"
@@ -32,6 +32,7 @@ def measure(rounds: int) -> Report:
         stack.callback(shutil.rmtree, directory)
         stack.callback(start.remove_groups, directory)
         stack.callback(client.close)
+        stack.callback(reserve.drop)
         spec = Spec(("/bin/sleep", "1000"), rootfs=start.busybox())
         container = stack.enter_context(lifecycle.start(spec, start.bench_places(directory)))
         if container.group is None:

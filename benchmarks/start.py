@@ -29,7 +29,7 @@ from container_lib.cgroups import hierarchy
 from container_lib.engine import places
 from container_lib.errors import ContainerError, NotFound
 from container_lib.isolation import namespaces
-from container_lib.runtime import client, lifecycle
+from container_lib.runtime import client, lifecycle, reserve
 from container_lib.runtime.outcome import Places
 from container_lib.runtime.spec import Spec
 
@@ -50,6 +50,7 @@ def measure(rounds: int) -> Report:
         stack.callback(shutil.rmtree, directory)
         stack.callback(remove_groups, directory)
         stack.callback(client.close)
+        stack.callback(reserve.drop)
         inside = checked(in_process(directory) | peer_runs(directory))
         whole = checked(as_command(directory) | peer_runs(directory))
         rested = take_turns(inside, rounds, pause=PAUSE)

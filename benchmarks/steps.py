@@ -21,16 +21,16 @@ from benchmarks import start
 from benchmarks.compare import WARM_UP, summarize
 from benchmarks.report import Report, Table
 from container_lib.kernel import trace
-from container_lib.runtime import client, lifecycle, starting
+from container_lib.runtime import client, lifecycle, reserve, starting
 from container_lib.runtime.outcome import Places
 from container_lib.runtime.spec import Spec
 
 STEPS: tuple[tuple[str, Any, str], ...] = (
     ("check", starting, "check"),
     ("compile the order", starting, "order"),
-    ("record and cgroup", starting, "make_group"),
+    ("the process: from the reserve, or born", starting, "get_born"),
     ("send the order", starting, "send_order"),
-    ("hear started: clone3", starting, "hear_started"),
+    ("put the limits in force", starting, "put_limits"),
     ("hear ready: init until execve", starting, "hear_ready"),
     ("read output to its end", lifecycle, "_read_all"),
     ("collect the exit", starting, "collect"),
@@ -46,6 +46,7 @@ def measure(rounds: int) -> Report:
         stack.callback(shutil.rmtree, directory)
         stack.callback(start.remove_groups, directory)
         stack.callback(client.close)
+        stack.callback(reserve.drop)
         where = start.bench_places(directory)
         spec = Spec(("/bin/true",), rootfs=start.busybox(), scratch=False)
         timed = time_steps(spec, where, rounds)

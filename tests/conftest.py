@@ -16,7 +16,7 @@ from container_lib.engine.engine import Engine
 from container_lib.isolation.capabilities import spell
 from container_lib.kernel import procfs
 from container_lib.kernel.syscalls import capget
-from container_lib.runtime import client
+from container_lib.runtime import client, reserve
 from container_lib.runtime.outcome import Places
 from machine.base_image import build_busybox
 
@@ -51,6 +51,7 @@ def engine(root: None, busybox: Path, tmp_path: Path) -> Iterator[Engine]:
     let_through(tmp_path)
     made = Engine(tmp_path, tmp_path / "run")
     yield made
+    reserve.drop()
     parent = made.places.parent
     if parent is not None:
         group.delete(parent)
@@ -77,7 +78,8 @@ class Residue:
         self.places = places
 
     def now(self) -> dict[str, object]:
-        """Return the mounts, cgroups, records, links, processes and open files that exist now."""
+        """Return the mounts, cgroups, records, links, processes and open files that exist without the reserve."""
+        reserve.drop()
         parent = self.places.parent
         return {
             "mounts": sorted(entry.target for entry in procfs.mountinfo()),

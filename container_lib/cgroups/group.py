@@ -71,8 +71,8 @@ def kill(group: Path, timeout: float = 5.0) -> None:
     """Kill every process of the group and of those below it, and return when it is empty, or gone."""
     try:
         write(group / "cgroup.kill", 1)
-    except KernelError:
-        if group.is_dir():
+    except KernelError as error:
+        if error.errno not in (ENOENT, ENODEV):
             raise
     wait_for(group, "populated", 0, timeout)
 

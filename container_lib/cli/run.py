@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the container with our own stdin (with -i), stdout and stderr; return its exit code."""
-    engine = Engine(warn=lambda text: print(f"WARNING: {text}", file=sys.stderr))
+    engine = Engine(warn=lambda text: print(f"WARNING: {text}", file=sys.stderr), keep_reserve=False)
     left_out = ("main", "image", "command", "interactive", "rm")
     options = {name: value for name, value in vars(arguments).items() if name not in left_out}
     stdin = 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)

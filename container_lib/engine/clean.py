@@ -9,6 +9,7 @@ The groups are listed before the records: a record is made first and removed las
 """
 
 import os
+from errno import ENODEV, ENOENT
 from pathlib import Path
 
 from container_lib.cgroups import group as cgroup
@@ -40,8 +41,10 @@ def remove_group(group: Path) -> str:
             cgroup.thaw(group)
             cgroup.kill(group)
         cgroup.delete(group)
-    except (KernelError, NotFound, FileNotFoundError):
-        if group.is_dir():
+    except NotFound:
+        return ""
+    except (KernelError, OSError) as error:
+        if error.errno not in (ENOENT, ENODEV):
             raise
         return ""
     return f"cgroup {group}" + (f" with {count} processes" if count else "")

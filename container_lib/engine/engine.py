@@ -28,17 +28,22 @@ RunningContainer = Container
 
 
 class Engine:
-    """An engine on its two directories; by default the machine's. `warn` is called with each warning."""
+    """An engine on its two directories; by default the machine's. `warn` is called with each warning.
+
+    `keep_reserve` prepares the next start after each one (runtime.reserve).
+    """
 
     def __init__(
         self,
         root_dir: Path | None = None,
         run_dir: Path | None = None,
         warn: Callable[[str], None] | None = None,
+        keep_reserve: bool = True,
     ) -> None:
         self.root_dir = root_dir or places.root_dir()
         self.run_dir = run_dir or places.run_dir()
         self.warnings: list[str] = []
+        self.keep_reserve = keep_reserve
         self._warn = warn or self.warnings.append
         self._places: Places | None = None
 
@@ -79,7 +84,8 @@ class Engine:
         self, image: str, *argv: str, stdio: tuple[int, int, int] | None = None, **options: Any
     ) -> Container:
         """Start a container and return it, running; use it in a `with` statement."""
-        return lifecycle.start(self.spec(image, *argv, **options), self.places, stdio)
+        spec = self.spec(image, *argv, **options)
+        return lifecycle.start(spec, self.places, stdio, keep_reserve=self.keep_reserve)
 
     def clean(self) -> list[str]:
         """Remove what killed processes have left behind, and return a line for each thing removed."""

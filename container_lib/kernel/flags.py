@@ -49,6 +49,10 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 # for close_range(2)
 CLOSE_RANGE_CLOEXEC = 0x4
 
+# for madvise(2)
+MADV_POPULATE_READ = 22
+MADV_POPULATE_WRITE = 23
+
 
 def spell(value: int, prefix: str) -> str:
     """Return the names in `value` that start with `prefix`, as C writes them.

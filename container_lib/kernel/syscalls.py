@@ -144,6 +144,11 @@ def close_range(first: int, last: int, how: int) -> None:
     _call("close_range", lambda: _libc.close_range(first, last, how), first, last, how)
 
 
+def madvise(address: int, length: int, advice: int) -> None:
+    """Tell the kernel what will be needed of a range of our memory. See madvise(2)."""
+    _call("madvise", lambda: _libc.madvise(address, length, advice), hex(address), length, advice)
+
+
 def setsid() -> None:
     """Start a session of one's own, without a controlling terminal. See setsid(2)."""
     _call("setsid", os.setsid)

@@ -72,6 +72,8 @@ def launcher() -> Launcher:
     with _lock:
         # subtle: after a fork the parent's launcher is not ours; its socket must not be shared
         if _current is None or _owner != os.getpid() or not _current.alive:
+            if _current is not None:
+                _current.socket.close()
             _current, _owner = Launcher(), os.getpid()
         return _current
 

@@ -2,11 +2,12 @@
 
     client (notebook, CLI)             launcher                        init (becomes the container's PID 1)
     ──────────────────────             ────────                        ────
-    request, descriptors  ───────────▶
+    a birth: namespaces   ───────────▶
                                        clone3 ───────────────────────▶ is born in its namespaces and cgroup
                                        write uid_map, gid_map          waits, if it has a user namespace
                                        "mapped" ─────────────────────▶ (pipe) takes its identity
-    ◀────────────── ("started", pid)
+    ◀────────────── ("started", pid)                                   waits for its order
+    the order, descriptors ──────────────────────────────────────────▶
                                                                        host name, mounts, pivot_root, limits
     ◀───────────────────────────────────────────── ("ready", trace)    all is built
     "go" ────────────────────────────────────────────────────────────▶ (only if the client asked to be waited for)
@@ -18,6 +19,7 @@
 Two sockets per container, both made by the client: `control`, whose other end only init keeps, and `exit`,
 whose other end only the launcher keeps. So end of file always means: that process has ended (or become the
 command). Should the client die, the launcher reads the end of its requests and ends all that it started.
+The order may be sent at once or much later: in between, the process is in reserve (runtime.reserve).
 
 A message is a length (4 bytes, big-endian) and a `marshal`led tuple or dict: the same interpreter is at both
 ends, and marshal needs no import. Descriptors travel beside the first bytes (SCM_RIGHTS, unix(7)).

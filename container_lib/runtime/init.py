@@ -19,7 +19,7 @@ from container_lib.errors import CommandNotExecutable, CommandNotFound, Containe
 from container_lib.isolation import capabilities, loopback
 from container_lib.isolation.execute import ensure_directory, execute
 from container_lib.kernel import flags, syscalls, trace
-from container_lib.kernel.pseudofiles import write
+from container_lib.kernel.pseudofiles import read, write
 from container_lib.runtime import handshake
 
 TYPE_CHECKING = False
@@ -29,20 +29,23 @@ if TYPE_CHECKING:  # not in the launcher: see there
 SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
 
 
-def become(order: dict[str, Any], control: socket, mapped: int, stdio: list[int]) -> NoReturn:
+def become(birth: dict[str, Any], control: socket, mapped: int) -> NoReturn:
     """Become the container's command. Never returns: execve or `_exit`."""
     try:
-        if order["trace"]:
+        if birth["trace"]:
             trace.start("init")
         die_with_launcher()
+        let_go_of_launcher(control, mapped)
         wait_until_mapped(mapped)
-        take_root(order)
-        take_stdio(stdio)
+        take_root(birth)
         syscalls.setsid()
+        enter_cgroup_namespace(birth)
+        bring_loopback_up(birth)
+        touch_memory(birth)
+        order, stdio = hear_order(control)
+        take_stdio(stdio)
         enter_time_namespace(order)
-        enter_cgroup_namespace(order)
         set_hostname(order)
-        bring_loopback_up(order)
         syscalls.umask(0)
         execute(order["mounts"])
         syscalls.umask(0o022)
@@ -61,22 +64,66 @@ def become(order: dict[str, Any], control: socket, mapped: int, stdio: list[int]
     os._exit(125)
 
 
+def let_go_of_launcher(control: socket, mapped: int) -> None:
+    """Close what we inherited, but for our own two: as long as we hold another's socket, it has no end of file."""
+    first = 3
+    for kept in sorted({control.fileno(), mapped} - {-1}):
+        if kept > first:
+            syscalls.close_range(first, kept - 1, 0)
+        first = kept + 1
+    syscalls.close_range(first, 0xFFFFFFFF, 0)
+
+
 def wait_until_mapped(mapped: int) -> None:
     """In a user namespace, wait for the launcher to write the maps: until then we are nobody."""
     if mapped >= 0 and os.read(mapped, 1) != b"m":
         raise ContainerError("the launcher could not write the id maps of the user namespace")
 
 
-def take_root(order: dict[str, Any]) -> None:
+def take_root(birth: dict[str, Any]) -> None:
     """In a user namespace, become its root: the identity that the maps give to 0."""
-    if order["namespaces"] & flags.CLONE_NEWUSER:
+    if birth["namespaces"] & flags.CLONE_NEWUSER:
         syscalls.setgroups([])
         syscalls.setresgid(0)
         syscalls.setresuid(0)
 
 
+def enter_cgroup_namespace(birth: dict[str, Any]) -> None:
+    """Make the cgroup that we are in the root of what we see. Not at birth: then it would be the launcher's."""
+    if birth["cgroup_namespace"]:
+        syscalls.unshare(flags.CLONE_NEWCGROUP)
+
+
+def bring_loopback_up(birth: dict[str, Any]) -> None:
+    """A new network namespace holds a loopback interface that is down."""
+    if birth["namespaces"] & flags.CLONE_NEWNET:
+        loopback.bring_up()
+
+
+def touch_memory(birth: dict[str, Any]) -> None:
+    """In reserve, copy now what is still shared with the launcher: later it would be a page fault at a time."""
+    if not birth["reserve"]:
+        return
+    for line in read("/proc/self/maps").splitlines():
+        span, access = line.split()[:2]
+        start, _, end = span.partition("-")
+        how = flags.MADV_POPULATE_WRITE if access[1] == "w" else flags.MADV_POPULATE_READ
+        try:
+            syscalls.madvise(int(start, 16), int(end, 16) - int(start, 16), how)
+        except KernelError:
+            continue  # the kernel's own pages, or a kernel before 5.14: the faults come later
+
+
+def hear_order(control: socket) -> tuple[dict[str, Any], list[int]]:
+    """Wait for what to become. The client may be gone, or have let its reserve go: then there is nothing to do."""
+    order, stdio = handshake.receive_with_descriptors(control)
+    if order is None:
+        os._exit(0)
+    return order, stdio
+
+
 def take_stdio(stdio: list[int]) -> None:
-    """Make the three descriptors that came with the request 0, 1 and 2; signals as a fresh program has them."""
+    """Make the three descriptors that came with the order 0, 1 and 2; signals as a fresh program has them."""
     for number, descriptor in enumerate(stdio):
         os.dup2(descriptor, number, inheritable=True)
     _signal.signal(SIGPIPE, _signal.SIG_DFL)  # Python ignores these two, and exec would hand that on
@@ -95,22 +142,10 @@ def enter_time_namespace(order: dict[str, Any]) -> None:
     os.close(fd)
 
 
-def enter_cgroup_namespace(order: dict[str, Any]) -> None:
-    """Make the cgroup that we are in the root of what we see. Not at birth: then it would be the launcher's."""
-    if order["cgroup_namespace"]:
-        syscalls.unshare(flags.CLONE_NEWCGROUP)
-
-
 def set_hostname(order: dict[str, Any]) -> None:
     """Set the name, where the uts namespace is ours to name."""
     if order["hostname"]:
         syscalls.sethostname(order["hostname"])
-
-
-def bring_loopback_up(order: dict[str, Any]) -> None:
-    """A new network namespace holds a loopback interface that is down."""
-    if order["namespaces"] & flags.CLONE_NEWNET:
-        loopback.bring_up()
 
 
 def enter_working_directory(order: dict[str, Any]) -> None:

@@ -22,15 +22,13 @@ if TYPE_CHECKING:  # not in the launcher: see there
     from typing import Any, NoReturn
 
 
-def clone_into(
-    order: dict[str, Any], group: int, target: int, control: socket, stdio: list[int]
-) -> tuple[int, int]:
-    """Clone init into the namespaces `order["join"]` of the process behind the pidfd `target`."""
+def clone_into(birth: dict[str, Any], group: int, target: int, control: socket) -> tuple[int, int]:
+    """Clone init into the namespaces `birth["join"]` of the process behind the pidfd `target`."""
     reader, writer = os.pipe()
     helper, helper_pidfd = syscalls.clone3(0, cgroup=group)
     if helper == 0:
         os.close(reader)
-        help_across(order, target, control, stdio, writer)
+        help_across(birth, target, control, writer)
     os.close(writer)
     with open(reader, "rb") as pipe:
         message = pipe.read()
@@ -43,18 +41,16 @@ def clone_into(
     return pid, os.pidfd_open(pid)
 
 
-def help_across(
-    order: dict[str, Any], target: int, control: socket, stdio: list[int], writer: int
-) -> NoReturn:
+def help_across(birth: dict[str, Any], target: int, control: socket, writer: int) -> NoReturn:
     """Join, then clone once more as a sibling: the parent of the new process is the launcher."""
     try:
-        if order["trace"]:
+        if birth["trace"]:
             trace.start("helper")
-        syscalls.setns(target, order["join"])
+        syscalls.setns(target, birth["join"])
         pid, _ = syscalls.clone3(flags.CLONE_PARENT)
         if pid == 0:
             os.close(writer)
-            init.become(order, control, -1, stdio)
+            init.become(birth, control, -1)
         os.write(writer, marshal.dumps((pid, trace.stop())))
         os._exit(0)
     except ContainerError as error:

@@ -4,7 +4,7 @@ A notebook's kernel has threads and a hundred megabytes mapped: forking it is sl
 So it starts one launcher, a fresh interpreter that imports only what is below, and sends it requests over a
 socket (runtime.handshake draws the protocol; runtime.client is the other end).
 
-    serve: poll ──┬── a request    → start: clone3 → the child becomes the container (runtime.init)
+    serve: poll ──┬── a request    → bear: clone3 → the child waits for its order (runtime.init)
                   ├── a pidfd      → reap: wait4 → ("exited", status, usage)
                   └── end of file  → the client is gone: end and remove everything that was started
 
@@ -38,11 +38,11 @@ SIGKILL, SIGPIPE = 9, 13
 class Child:
     """A container's init that runs: its number, the client's exit socket, and what it leaves behind."""
 
-    def __init__(self, pid: int, exit_socket: socket, order: dict[str, Any]) -> None:
+    def __init__(self, pid: int, exit_socket: socket, birth: dict[str, Any]) -> None:
         self.pid = pid
         self.exit_socket = exit_socket
-        self.group: str = order["group"]
-        self.record: str = order["record"]
+        self.group: str = birth["group"]
+        self.record: str = birth["record"]
 
 
 def main(descriptor: int) -> None:
@@ -58,11 +58,11 @@ def main(descriptor: int) -> None:
                 poll.unregister(ready)
                 reap(ready, children.pop(ready))
                 continue
-            order, descriptors = handshake.receive_with_descriptors(requests)
-            if order is None:
+            birth, descriptors = handshake.receive_with_descriptors(requests)
+            if birth is None:
                 end_all(list(children.values()))
                 return
-            pidfd, child = start(order, descriptors)
+            pidfd, child = bear(birth, descriptors)
             if child is not None:
                 children[pidfd] = child
                 poll.register(pidfd, select.POLLIN)
@@ -76,20 +76,19 @@ def forget_signals() -> None:
             _signal.signal(number, _signal.SIG_DFL)
 
 
-def start(order: dict[str, Any], descriptors: list[int]) -> tuple[int, Child | None]:
-    """Start one container; return its pidfd and what is known of it, or (-1, None) where clone3 failed."""
+def bear(birth: dict[str, Any], descriptors: list[int]) -> tuple[int, Child | None]:
+    """Clone one init; return its pidfd and what is known of it, or (-1, None) where clone3 failed."""
     exit_socket, control = socket(fileno=descriptors[0]), socket(fileno=descriptors[1])
-    stdio = descriptors[2:5]
-    rest = iter(descriptors[5:])
-    group = next(rest) if order["in_group"] else -1
-    target = next(rest) if order["join"] else -1
-    if order["trace"]:
+    rest = iter(descriptors[2:])
+    group = next(rest) if birth["in_group"] else -1
+    target = next(rest) if birth["join"] else -1
+    if birth["trace"]:
         trace.start("launcher")
     try:
         if target >= 0:
-            pid, pidfd = joining.clone_into(order, group, target, control, stdio)
+            pid, pidfd = joining.clone_into(birth, group, target, control)
         else:
-            pid, pidfd = clone(order, group, control, stdio)
+            pid, pidfd = clone(birth, group, control)
     except ContainerError as error:
         init.report(error, control)
         return -1, None
@@ -98,25 +97,25 @@ def start(order: dict[str, Any], descriptors: list[int]) -> tuple[int, Child | N
         for descriptor in descriptors[2:]:
             os.close(descriptor)
     handshake.send(exit_socket, ("started", pid, trace.stop()), (pidfd,))
-    return pidfd, Child(pid, exit_socket, order)
+    return pidfd, Child(pid, exit_socket, birth)
 
 
-def clone(order: dict[str, Any], group: int, control: socket, stdio: list[int]) -> tuple[int, int]:
+def clone(birth: dict[str, Any], group: int, control: socket) -> tuple[int, int]:
     """Clone init into new namespaces and the cgroup that is open as `group`; write its id maps."""
-    if not order["namespaces"] & flags.CLONE_NEWUSER:
-        pid, pidfd = syscalls.clone3(order["namespaces"], cgroup=group)
+    if not birth["namespaces"] & flags.CLONE_NEWUSER:
+        pid, pidfd = syscalls.clone3(birth["namespaces"], cgroup=group)
         if pid == 0:
-            init.become(order, control, -1, stdio)
+            init.become(birth, control, -1)
         return pid, pidfd
     reader, writer = os.pipe()
-    pid, pidfd = syscalls.clone3(order["namespaces"], cgroup=group)
+    pid, pidfd = syscalls.clone3(birth["namespaces"], cgroup=group)
     if pid == 0:
         os.close(writer)
-        init.become(order, control, reader, stdio)
+        init.become(birth, control, reader)
     os.close(reader)
     try:
-        write(f"/proc/{pid}/uid_map", order["uid_map"])
-        write(f"/proc/{pid}/gid_map", order["gid_map"])
+        write(f"/proc/{pid}/uid_map", birth["uid_map"])
+        write(f"/proc/{pid}/gid_map", birth["gid_map"])
         os.write(writer, b"m")
     except KernelError as error:
         # init finds the pipe empty, and exits; the client hears the reason from here

@@ -20,48 +20,49 @@ from typing import Any
 
 from container_lib.isolation import namespaces
 from container_lib.runtime import starting
+from container_lib.runtime.birth import Born, readable
+from container_lib.runtime.interrupts import held_back
 from container_lib.runtime.outcome import Exit, Places, Result
 from container_lib.runtime.spec import Spec
-from container_lib.runtime.starting import Started
 
 
 class Container:
     """A running container. Use it in a `with` statement, or call `release` when done."""
 
-    def __init__(self, spec: Spec, places: Places, started: Started) -> None:
-        self.spec = spec
-        self.id = spec.id
-        self.pid = started.pid
-        self.group = started.group
+    def __init__(self, spec: Spec, places: Places, born: Born) -> None:
+        self.spec = spec.named(born.id)
+        self.id = born.id
+        self.pid = born.pid
+        self.group = born.group
         self.exit: Exit | None = None
         self._places = places
-        self._started = started
+        self._born = born
 
     def wait(self, timeout: float | None = None) -> Exit:
         """Wait for PID 1 to end. Raises `TimeoutError` after `timeout` seconds, and the container runs on."""
         if self.exit is None:
-            if not starting.readable(self._started.exit_socket, timeout):
+            if not readable(self._born.exit_socket, timeout):
                 raise TimeoutError(f"container {self.id[:12]} still runs after {timeout} s")
-            self.exit = starting.collect(self._started)
+            self.exit = starting.collect(self._born)
         return self.exit
 
     @property
     def running(self) -> bool:
         """Whether PID 1 has not ended yet."""
-        return self.exit is None and not starting.readable(self._started.exit_socket, 0)
+        return self.exit is None and not readable(self._born.exit_socket, 0)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to PID 1. Like all PID 1s it ignores what it has no handler for, but for SIGKILL."""
         if self.running:
-            signal.pidfd_send_signal(self._started.pidfd, number)
+            signal.pidfd_send_signal(self._born.pidfd, number)
 
     def enter(self, *argv: str, stdio: tuple[int, int, int] = (0, 1, 2), **changes: Any) -> "Container":
         """Start another process in this container's namespaces and cgroup, as docker exec does."""
         kinds = tuple(namespaces.differing(self.pid))
         spec = self.spec.changed(argv=argv, **changes)
         join = namespaces.flags_of(kinds)
-        started = starting.start(spec, self._places, stdio, target=(self._started.pidfd, join, self.group))
-        return Container(spec, self._places, started)
+        target = (self._born.pidfd, join, self.group)
+        return Container(spec, self._places, starting.start(spec, self._places, stdio, target=target))
 
     def enter_and_capture(self, *argv: str, **changes: Any) -> Result:
         """`enter`, wait, and return the exit and the output."""
@@ -69,7 +70,7 @@ class Container:
 
     def release(self) -> None:
         """Kill what is left of the container, and remove its cgroup and its record. May be called twice."""
-        self._started.release()
+        self._born.release()
 
     def __enter__(self) -> "Container":
         return self
@@ -83,19 +84,23 @@ def start(
     places: Places,
     stdio: tuple[int, int, int] | None = None,
     before_exec: Callable[[int], None] | None = None,
+    keep_reserve: bool = True,
 ) -> Container:
     """Start a container; when this returns, its command has been executed.
 
     `stdio` are the descriptors for its 0, 1 and 2 (by default /dev/null). `before_exec` is called with the pid
-    when all is built and nothing has been executed yet. Raises `InvalidValue`, `NotFound`, `CommandNotFound`,
+    when all is built and nothing has been executed yet. `keep_reserve` prepares the next start (runtime.reserve);
+    a process that starts only one has no use for it. Raises `InvalidValue`, `NotFound`, `CommandNotFound`,
     `CommandNotExecutable`, `KernelError`; after any of them nothing is left behind.
     """
     with ExitStack() as stack:
         if stdio is None:
-            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-            stack.callback(os.close, null)
+            with held_back():
+                null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+                stack.callback(os.close, null)
             stdio = (null, null, null)
-        return Container(spec, places, starting.start(spec, places, stdio, before_exec=before_exec))
+        born = starting.start(spec, places, stdio, before_exec, keep_reserve=keep_reserve)
+        return Container(spec, places, born)
 
 
 def run(spec: Spec, places: Places, timeout: float | None = None, stdin: int | None = None) -> Result:
@@ -103,27 +108,26 @@ def run(spec: Spec, places: Places, timeout: float | None = None, stdin: int | N
 
     Raises what `start` raises, and `TimeoutError` after `timeout` seconds (the container is then killed).
     """
-    with ExitStack() as stack:
-        if stdin is None:
-            stdin = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, stdin)
-        source = stdin
-        return _capture(lambda stdio: start(spec, places, (source, *stdio[1:])), timeout)
+
+    def begin(stdio: tuple[int, int, int]) -> Container:
+        return start(spec, places, stdio if stdin is None else (stdin, *stdio[1:]))
+
+    return _capture(begin, timeout)
 
 
 def _capture(begin: Callable[[tuple[int, int, int]], Container], timeout: float | None) -> Result:
     """Start by `begin` with two pipes for output, read them to their ends, wait."""
     deadline = None if timeout is None else monotonic() + timeout
-    with ExitStack() as stack:
-        readers, writers = zip(os.pipe(), os.pipe(), strict=True)
-        for reader in readers:
-            stack.callback(os.close, reader)
-        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            container = stack.enter_context(begin((null, *writers)))
-        finally:
+    with ExitStack() as stack, ExitStack() as given:
+        with held_back():
+            readers, writers = zip(os.pipe(), os.pipe(), strict=True)
+            null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            for reader in readers:
+                stack.callback(os.close, reader)
             for descriptor in (null, *writers):
-                os.close(descriptor)
+                given.callback(os.close, descriptor)
+        container = stack.enter_context(begin((null, *writers)))
+        given.close()  # the container alone holds the writing ends now: its end is theirs
         output = _read_all(readers, container, deadline)
         return Result(container.wait(), output[readers[0]], output[readers[1]])
 
@@ -134,7 +138,7 @@ def _read_all(readers: tuple[int, ...], container: Container, deadline: float | 
     poll = select.poll()
     for reader in readers:
         poll.register(reader, select.POLLIN)
-    exit_socket = container._started.exit_socket.fileno()
+    exit_socket = container._born.exit_socket.fileno()
     poll.register(exit_socket, select.POLLIN)
     open_readers = set(readers)
     while open_readers:
@@ -146,7 +150,7 @@ def _read_all(readers: tuple[int, ...], container: Container, deadline: float | 
             if descriptor == exit_socket:
                 poll.unregister(exit_socket)
                 container.wait()
-                container._started.kill_the_rest()
+                container._born.kill_the_rest()
             elif chunk := os.read(descriptor, 65536):
                 chunks[descriptor].append(chunk)
             else:

@@ -1,10 +1,11 @@
-"""What to run, as one frozen value; and how it becomes the order that the launcher carries out.
+"""What to run, as one frozen value; and how it becomes what launcher and init are told.
 
     Spec(argv=("sh", "-c", "echo hi"), rootfs=Path("…/busybox"), limits=Limits(memory=64 << 20))
       │ check()    raises for what cannot be meant, before anything is made
-      │ order()    plain values only: numbers, strings, lists; what init needs and nothing else
+      │ birth()    what the launcher needs, to clone: {"namespaces": 0x2c020000, "uid_map": …, …}
+      │ order()    what init needs, to become the command: {"argv": […], "mounts": [("mount", …), …], …}
       ▼
-    {"argv": [...], "namespaces": 0x2c020000, "mounts": [("mount", …), …], …}
+    plain values only: numbers, strings, lists
 
 Everything that can be decided outside of the container is decided here, by a process that has the time.
 Left out: images (the engine resolves a name to a `rootfs` path). See the OCI runtime specification, config.md.
@@ -34,7 +35,8 @@ class Spec:
 
     `rootfs` None keeps the machine's own files (an experiment with namespaces alone). `scratch` lays a writable
     layer in memory over `rootfs`; without it the container writes into `rootfs` itself. `time_offsets` are
-    seconds for the clocks "monotonic" and "boottime". `capabilities` None drops nothing.
+    seconds for the clocks "monotonic" and "boottime". `capabilities` None drops nothing. `id` "" lets the
+    runtime choose one at the start.
     """
 
     argv: tuple[str, ...]
@@ -55,11 +57,15 @@ class Spec:
     capabilities: tuple[str, ...] | None = DEFAULT_CAPABILITIES
     no_new_privileges: bool = True
     rlimits: tuple[Rlimit, ...] = ()
-    id: str = field(default_factory=lambda: os.urandom(32).hex())
+    id: str = ""
 
     def changed(self, **changes: Any) -> "Spec":
-        """Return a copy with some fields changed, and an id of its own."""
-        return replace(self, **{"id": os.urandom(32).hex(), **changes})
+        """Return a copy with some fields changed; it is another container, so the id is open again."""
+        return replace(self, **{"id": "", **changes})
+
+    def named(self, container_id: str) -> "Spec":
+        """Return this spec with an id, if it has none yet."""
+        return self if self.id else replace(self, id=container_id)
 
 
 def check(spec: Spec) -> None:
@@ -83,10 +89,21 @@ def check(spec: Spec) -> None:
         _check_rootfs(spec, spec.rootfs)
 
 
-def order(spec: Spec, stage: str) -> dict[str, Any]:
-    """Return what the launcher and init need to know. `stage` is an empty directory for the writable layer."""
+def birth(spec: Spec) -> dict[str, Any]:
+    """Return what has to be known when the process is made: its namespaces, and whose root it is."""
     kinds = namespaces.flags_of(spec.namespaces)
-    own_clone = kinds & ~(flags.CLONE_NEWCGROUP | flags.CLONE_NEWTIME)
+    return {
+        # these two are entered later, by init itself: at birth would be too early
+        "namespaces": kinds & ~(flags.CLONE_NEWCGROUP | flags.CLONE_NEWTIME),
+        "cgroup_namespace": "cgroup" in spec.namespaces,
+        "uid_map": identity.lines(spec.uid_map),
+        "gid_map": identity.lines(spec.gid_map),
+        "reserve": False,
+    }
+
+
+def order(spec: Spec, stage: str) -> dict[str, Any]:
+    """Return what init is to become. `stage` is an empty directory for the writable layer."""
     kept = None if spec.capabilities is None else capabilities.keep(spec.capabilities, ["ALL"])[0]
     identical = spec.user == (0, 0) and spec.capabilities is None
     return {
@@ -95,11 +112,7 @@ def order(spec: Spec, stage: str) -> dict[str, Any]:
         "cwd": spec.cwd or ("/" if spec.rootfs is not None else ""),
         "rootfs": spec.rootfs is not None,
         "hostname": hostname(spec),
-        "namespaces": own_clone,
-        "cgroup_namespace": "cgroup" in spec.namespaces,
         "time_offsets": list(spec.time_offsets.items()) if "time" in spec.namespaces else None,
-        "uid_map": identity.lines(spec.uid_map),
-        "gid_map": identity.lines(spec.gid_map),
         "mounts": mounts.compile_steps(mount_plan(spec, stage)),
         "rlimits": [(NUMBERS[entry.name], entry.soft, entry.hard) for entry in spec.rlimits],
         "user": None if identical else (*spec.user, list(spec.groups)),

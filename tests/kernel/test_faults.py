@@ -87,7 +87,7 @@ def test_the_client_is_killed_and_the_launcher_cleans_up(
     process, launcher = loop(engine, pause=60)
     assert process.stdout is not None
     process.stdout.readline()  # a container runs
-    assert len(left_over(places)) == 2
+    assert len(left_over(places)) >= 2  # a record and a group, and maybe the reserve's too
     process.kill()
     end(process)
     wait_until_gone(launcher)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import peers
 from container_lib.cgroups import group, hierarchy
-from container_lib.runtime import lifecycle
+from container_lib.runtime import lifecycle, reserve
 from container_lib.runtime.outcome import Places
 from container_lib.runtime.spec import DEFAULT_PATH, Spec
 
@@ -37,6 +37,7 @@ def ours(rootfs: Path, scratch: Path, argv: list[str]) -> list[object]:
         result = lifecycle.run(spec, Places(scratch / "run", parent))
         return [result.code, result.text]
     finally:
+        reserve.drop()
         group.delete(parent)
 
 

@@ -44,21 +44,27 @@ def test_what_does_not_exist_is_named() -> None:
 def test_an_order_is_plain_values() -> None:
     order = spec.order(Spec(("sh",), Path("/"), env={"A": "1"}), "/stage")
     assert marshal.loads(marshal.dumps(order)) == order
-    assert order["namespaces"] & flags.CLONE_NEWPID
+
+
+def test_a_birth_is_plain_values_too() -> None:
+    birth = spec.birth(Spec(("sh",), Path("/")))
+    assert marshal.loads(marshal.dumps(birth)) == birth
+    assert birth["namespaces"] & flags.CLONE_NEWPID
     # these two are entered by init itself: at birth would be too early
-    assert not order["namespaces"] & (flags.CLONE_NEWCGROUP | flags.CLONE_NEWTIME)
-    assert order["cgroup_namespace"]
+    assert not birth["namespaces"] & (flags.CLONE_NEWCGROUP | flags.CLONE_NEWTIME)
+    assert birth["cgroup_namespace"]
 
 
 def test_the_environment_is_the_containers_own() -> None:
-    made = Spec(("sh",), Path("/"), env={"A": "1", "PATH": "/x"})
-    assert spec.environment(made) == {"A": "1", "PATH": "/x", "HOSTNAME": made.id[:12], "HOME": "/root"}
+    made = Spec(("sh",), Path("/"), env={"A": "1", "PATH": "/x"}).named("0123456789abcdef")
+    assert spec.environment(made) == {"A": "1", "PATH": "/x", "HOSTNAME": "0123456789ab", "HOME": "/root"}
 
 
 def test_a_copy_has_an_id_of_its_own() -> None:
-    one = Spec(("sh",))
-    assert one.changed(cwd="/x").id != one.id
-    assert len(one.id) == 64
+    one = Spec(("sh",), id="a" * 64)
+    assert one.changed(cwd="/x").id == ""
+    assert one.changed(cwd="/x").named("b" * 64).id == "b" * 64
+    assert one.named("b" * 64).id == one.id
 
 
 def test_a_record_is_whole_or_absent(tmp_path: Path) -> None:
