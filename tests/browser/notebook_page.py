@@ -117,7 +117,10 @@ class NotebookPage:
         self.page.click(f"{_cell(index)} {selector}")
 
 
-_DIGEST = """image => {
+_DIGEST = """async image => {
+  // the picture's next frame may be on its way at this moment: wait until it has been decoded
+  for (let i = 0; i < 250 && !(image.complete && image.naturalWidth); i += 1)
+    await new Promise(done => setTimeout(done, 20));
   const canvas = document.createElement('canvas');
   canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
   const context = canvas.getContext('2d');

@@ -172,6 +172,7 @@ def test_sliders_stand_for_what_was_asked_and_is_there(tmp_path: Path, group: Pa
 
 def test_a_change_from_elsewhere_moves_the_slider(group: Path) -> None:
     monitor, widget = widget_of(group)
-    (group / "cpu.max").write_text("30000 100000")
+    with open(group / "cpu.max", "r+") as file:  # at once, as the kernel's file changes: it is never empty
+        file.write("30000 100000")
     assert until(lambda: widget.sliders[0][0].slider.value == 0.3)
     monitor.stop()
