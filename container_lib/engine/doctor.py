@@ -146,4 +146,6 @@ def _namespace_remedy(name: str) -> str:
     limit = Path(f"/proc/sys/user/max_{name}_namespaces")
     if limit.exists() and read(limit) == "0":
         return f"{limit} is 0: sysctl -w user.max_{name}_namespaces=10000"
+    if os.environ.get("CONTAINER_LIB_GUEST"):
+        return "the embedded guest's kernel lacks it; it is there in the Vagrant machine: vagrant up"
     return ROOT if os.geteuid() else f"this kernel lacks it; {GUEST}"
