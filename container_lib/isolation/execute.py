@@ -57,6 +57,8 @@ def detach_old_root() -> None:
 
 def ensure_directory(path: str, mode: int = 0o755) -> None:
     """Make the directory and its parents, where they don't exist."""
+    if os.path.isdir(path):
+        return  # asked first, since an image has most of them, and a failed call costs more than a question
     try:
         syscalls.mkdir(path, mode)
     except KernelError as error:

@@ -56,11 +56,14 @@ def plan(
     binds: tuple[Bind, ...] = (),
     read_only: bool = False,
     namespaces: tuple[str, ...] = (),
+    masked: tuple[str, ...] = MASKED,
+    protected: tuple[str, ...] = READ_ONLY,
 ) -> list[Step]:
     """Return the steps that turn the directory `rootfs` into a container's root.
 
     `stage` is an empty directory of the machine for the writable layer in memory; without it the container
     writes into `rootfs` itself. `namespaces` are the container's: what it lacks changes what can be mounted.
+    `masked` and `protected` are what to hide and what to make read-only.
     """
     in_user_namespace = "user" in namespaces
     root = ScratchRoot(rootfs, stage, in_user_namespace) if stage else BindRoot(rootfs)
@@ -70,8 +73,8 @@ def plan(
     steps += _dev(in_user_namespace)
     steps += _sys(namespaces)
     steps += binds
-    steps += [ReadOnly(path) for path in READ_ONLY]
-    steps += [Mask(path) for path in MASKED]
+    steps += [ReadOnly(path) for path in protected]
+    steps += [Mask(path) for path in masked]
     steps += [ReadOnlyRoot()] if read_only else []
     return [*steps, PivotRoot(new_root), DetachOldRoot()]
 

@@ -41,6 +41,7 @@ def become(birth: dict[str, Any], control: socket, mapped: int) -> NoReturn:
         syscalls.setsid()
         enter_cgroup_namespace(birth)
         bring_loopback_up(birth)
+        bound_capabilities(birth)
         touch_memory(birth)
         order, stdio = hear_order(control)
         take_stdio(stdio)
@@ -98,6 +99,12 @@ def bring_loopback_up(birth: dict[str, Any]) -> None:
     """A new network namespace holds a loopback interface that is down."""
     if birth["namespaces"] & flags.CLONE_NEWNET:
         loopback.bring_up()
+
+
+def bound_capabilities(birth: dict[str, Any]) -> None:
+    """Say what exec may ever give. What we hold ourselves stays, for the mounts, until `drop_privileges`."""
+    if birth["capabilities"] is not None:
+        capabilities.drop_bounding(birth["capabilities"])
 
 
 def touch_memory(birth: dict[str, Any]) -> None:
@@ -164,8 +171,6 @@ def set_resource_limits(order: dict[str, Any]) -> None:
 
 def drop_privileges(order: dict[str, Any]) -> None:
     """Give up what the command must not have: capabilities, identity, and any way to get them back."""
-    if order["capabilities"] is not None:
-        capabilities.drop_bounding(order["capabilities"])
     if order["user"] is not None:
         uid, gid, groups = order["user"]
         syscalls.setgroups(groups)

@@ -8,8 +8,8 @@ moment and asks for the next birth:
     take   ──▶ a start that wants just these namespaces gives it limits and the order
     sign   ──▶ its record says what it has become
 
-Whoever wants other namespaces, a certain id, or a trace of all calls gets a birth of their own. The reserve is an
-idle process of about 4 MiB; it ends with the launcher, and `drop` ends it at once.
+Whoever wants other namespaces or capabilities, a certain id, or a trace of all calls gets a birth of their own.
+The reserve is an idle process of about 4 MiB; it ends with the launcher, and `drop` ends it at once.
 """
 
 import atexit
@@ -17,6 +17,7 @@ import threading
 from time import sleep
 
 from container_lib.errors import ContainerError
+from container_lib.isolation.capabilities import DEFAULT as DEFAULT_CAPABILITIES
 from container_lib.isolation.namespaces import DEFAULT
 from container_lib.kernel import trace
 from container_lib.runtime import client, records
@@ -36,7 +37,9 @@ _keeper: threading.Thread | None = None
 
 def fits(spec: Spec) -> bool:
     """Return whether a start of `spec` could use the reserve."""
-    return not spec.id and frozenset(spec.namespaces) == frozenset(DEFAULT) and not trace.active()
+    usual = frozenset(spec.namespaces) == frozenset(DEFAULT)
+    bounded = frozenset(spec.capabilities or ()) == frozenset(DEFAULT_CAPABILITIES)
+    return usual and bounded and not spec.id and not trace.active()
 
 
 def take(spec: Spec, places: Places) -> Born | None:

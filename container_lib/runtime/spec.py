@@ -90,7 +90,7 @@ def check(spec: Spec) -> None:
 
 
 def birth(spec: Spec) -> dict[str, Any]:
-    """Return what has to be known when the process is made: its namespaces, and whose root it is."""
+    """Return what has to be known when the process is made: its namespaces, whose root it is, its bounds."""
     kinds = namespaces.flags_of(spec.namespaces)
     return {
         # these two are entered later, by init itself: at birth would be too early
@@ -98,13 +98,14 @@ def birth(spec: Spec) -> dict[str, Any]:
         "cgroup_namespace": "cgroup" in spec.namespaces,
         "uid_map": identity.lines(spec.uid_map),
         "gid_map": identity.lines(spec.gid_map),
+        "capabilities": capability_set(spec),
         "reserve": False,
     }
 
 
 def order(spec: Spec, stage: str) -> dict[str, Any]:
     """Return what init is to become. `stage` is an empty directory for the writable layer."""
-    kept = None if spec.capabilities is None else capabilities.keep(spec.capabilities, ["ALL"])[0]
+    kept = capability_set(spec)
     identical = spec.user == (0, 0) and spec.capabilities is None
     return {
         "argv": list(spec.argv),
@@ -121,12 +122,20 @@ def order(spec: Spec, stage: str) -> dict[str, Any]:
     }
 
 
+def capability_set(spec: Spec) -> int | None:
+    """Return the capabilities that the container gets as a bit set; None to leave them as they are."""
+    return None if spec.capabilities is None else capabilities.keep(spec.capabilities, ["ALL"])[0]
+
+
 def mount_plan(spec: Spec, stage: str = "/run/container_lib/stage") -> list[mounts.Step]:
     """Return the steps that give the container its view of files: printable, see `isolation.mounts.describe`."""
     if spec.rootfs is None:
         return rootfs.host_plan(spec.namespaces)
     path = os.path.realpath(spec.rootfs)
-    return rootfs.plan(path, stage if spec.scratch else "", spec.binds, spec.read_only, spec.namespaces)
+    # no kernel has all that there is to hide, and the container's is this one
+    masked, protected = (tuple(filter(os.path.lexists, paths)) for paths in (rootfs.MASKED, rootfs.READ_ONLY))
+    layer = stage if spec.scratch else ""
+    return rootfs.plan(path, layer, spec.binds, spec.read_only, spec.namespaces, masked, protected)
 
 
 def hostname(spec: Spec) -> str:

@@ -50,12 +50,16 @@ def test_a_start_becomes_the_one_in_reserve(engine: Engine, places: Places, spar
         assert record.argv == ("sleep", "60")
 
 
-@pytest.mark.parametrize("changes", [{"namespaces": namespaces.ALL}, {"id": "f" * 64}])
+@pytest.mark.parametrize(
+    "changes", [{"namespaces": namespaces.ALL}, {"id": "f" * 64}, {"capabilities": ("CHOWN",)}]
+)
 def test_who_wants_something_else_is_born_anew(
     places: Places, busybox: Path, spare: records.Record, changes: dict[str, object]
 ) -> None:
     with lifecycle.start(Spec(("sleep", "60"), busybox, **changes), places) as container:
         assert container.id != spare.id
+        if "capabilities" in changes:
+            assert int(procfs.status(container.pid)["CapBnd"], 16) == 1
         if "id" in changes:
             assert container.id == "f" * 64
 
