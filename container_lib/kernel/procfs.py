@@ -98,7 +98,12 @@ def children(pid: int) -> list[int]:
     """Return the numbers of the process's direct children, of all its threads."""
     found: list[int] = []
     for thread in os.listdir(f"/proc/{pid}/task"):
-        found += [int(word) for word in read(f"/proc/{pid}/task/{thread}/children").split()]
+        path = f"/proc/{pid}/task/{thread}"
+        try:
+            found += [int(word) for word in read(f"{path}/children").split()]
+        except KernelError:
+            if os.path.exists(path) or not os.path.exists(f"/proc/{pid}"):
+                raise  # a thread that has just ended is no error: its children are another's now
     return sorted(found)
 
 

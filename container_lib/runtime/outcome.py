@@ -24,8 +24,9 @@ class Places:
 
     def make(self) -> None:
         """Make the directories that don't exist yet."""
-        os.makedirs(self.stage, exist_ok=True)
-        os.makedirs(self.run_dir / "containers", exist_ok=True)
+        for directory in (self.stage, self.run_dir / "containers"):
+            if not os.path.isdir(directory):
+                os.makedirs(directory, exist_ok=True)
 
 
 @dataclass(frozen=True)

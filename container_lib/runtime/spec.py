@@ -14,6 +14,7 @@ Left out: images (the engine resolves a name to a `rootfs` path). See the OCI ru
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from container_lib.cgroups.limits import Limits
 from container_lib.errors import InvalidValue, NotFound
 from container_lib.isolation import capabilities, identity, mounts, namespaces, rootfs
 from container_lib.isolation.capabilities import DEFAULT as DEFAULT_CAPABILITIES
+from container_lib.isolation.execute import Call
 from container_lib.isolation.namespaces import DEFAULT
 from container_lib.isolation.rlimits import NUMBERS, Rlimit
 from container_lib.kernel import flags
@@ -114,7 +116,7 @@ def order(spec: Spec, stage: str) -> dict[str, Any]:
         "rootfs": spec.rootfs is not None,
         "hostname": hostname(spec),
         "time_offsets": list(spec.time_offsets.items()) if "time" in spec.namespaces else None,
-        "mounts": mounts.compile_steps(mount_plan(spec, stage)),
+        "mounts": mount_calls(spec, stage),
         "rlimits": [(NUMBERS[entry.name], entry.soft, entry.hard) for entry in spec.rlimits],
         "user": None if identical else (*spec.user, list(spec.groups)),
         "capabilities": kept,
@@ -131,11 +133,14 @@ def mount_plan(spec: Spec, stage: str = "/run/container_lib/stage") -> list[moun
     """Return the steps that give the container its view of files: printable, see `isolation.mounts.describe`."""
     if spec.rootfs is None:
         return rootfs.host_plan(spec.namespaces)
-    path = os.path.realpath(spec.rootfs)
-    # no kernel has all that there is to hide, and the container's is this one
-    masked, protected = (tuple(filter(os.path.lexists, paths)) for paths in (rootfs.MASKED, rootfs.READ_ONLY))
-    layer = stage if spec.scratch else ""
-    return rootfs.plan(path, layer, spec.binds, spec.read_only, spec.namespaces, masked, protected)
+    return rootfs.plan(*_plan_arguments(spec, spec.rootfs, stage))
+
+
+def mount_calls(spec: Spec, stage: str) -> list[Call]:
+    """Return the same, compiled to calls; the next container like this one gets it from a cache."""
+    if spec.rootfs is None:
+        return mounts.compile_steps(mount_plan(spec, stage))
+    return _compiled(*_plan_arguments(spec, spec.rootfs, stage))
 
 
 def hostname(spec: Spec) -> str:
@@ -150,6 +155,19 @@ def environment(spec: Spec) -> dict[str, str]:
     base = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname(spec) or os.uname().nodename}
     home = {} if "HOME" in spec.env else {"HOME": "/root" if spec.user[0] == 0 else "/"}
     return {**base, **spec.env, **home}
+
+
+def _plan_arguments(spec: Spec, root: Path, stage: str) -> tuple[Any, ...]:
+    # no kernel has all that there is to hide, and the container's is this one
+    masked = tuple(filter(os.path.lexists, rootfs.MASKED))
+    protected = tuple(filter(os.path.lexists, rootfs.READ_ONLY))
+    layer = stage if spec.scratch else ""
+    return os.path.realpath(root), layer, spec.binds, spec.read_only, spec.namespaces, masked, protected
+
+
+@lru_cache(maxsize=64)
+def _compiled(*arguments: Any) -> list[Call]:
+    return mounts.compile_steps(rootfs.plan(*arguments))
 
 
 def _check_rootfs(spec: Spec, path: Path) -> None:
