@@ -18,7 +18,7 @@ from container_lib.kernel import procfs
 
 @dataclass(frozen=True)
 class Record:
-    """One container as it was ordered. `group` is "" where there is no cgroup v2."""
+    """One container as it was ordered. `group` is "" without cgroup v2; `argv` is empty for the one in reserve."""
 
     id: str
     group: str
