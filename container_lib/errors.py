@@ -5,6 +5,9 @@
     ├── AbilityMissing             this machine lacks something (root, a namespace, a controller)
     ├── InvalidValue               a limit, name or option that cannot be meant
     ├── NotFound                   a root filesystem, image or container that does not exist
+    ├── Conflict                   it exists, and something else stands against the request (a name taken, an image in use)
+    ├── InvalidImage               a layer, archive or document that cannot be used; the message names the entry
+    │   └── DigestMismatch         the bytes are not those that the digest names
     ├── CommandNotFound            argv[0] does not exist in the container            (exit code 127)
     ├── CommandNotExecutable       argv[0] exists but cannot be executed              (exit code 126)
     └── LauncherDied               the launcher, or a container's init before exec, was killed
@@ -48,6 +51,18 @@ class InvalidValue(ContainerError):
 
 class NotFound(ContainerError):
     """Something that was named does not exist; the message holds the path or the name."""
+
+
+class Conflict(ContainerError):
+    """What was asked for stands against what there is; the message says what is in the way."""
+
+
+class InvalidImage(ContainerError):
+    """A layer, an archive or a document of an image that cannot be used; the message names the entry."""
+
+
+class DigestMismatch(InvalidImage):
+    """The bytes are not those that the digest names: corrupted, truncated, or changed."""
 
 
 class CommandNotFound(ContainerError):

@@ -1,0 +1,1 @@
+"""What images and containers are made of on disk: digests, blobs, layers, overlays, volumes."""
