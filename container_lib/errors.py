@@ -5,7 +5,7 @@
     ├── AbilityMissing             this machine lacks something (root, a namespace, a controller)
     ├── InvalidValue               a limit, name or option that cannot be meant
     ├── NotFound                   a root filesystem, image or container that does not exist
-    ├── Conflict                   it exists, and something else stands against the request (a name taken, an image in use)
+    ├── Conflict                   it exists, and something is in the way: a name taken, an image in use
     ├── InvalidImage               a layer, archive or document that cannot be used; the message names the entry
     │   └── DigestMismatch         the bytes are not those that the digest names
     ├── CommandNotFound            argv[0] does not exist in the container            (exit code 127)
