@@ -72,7 +72,7 @@ packages_of() {
             ;;
         test)
             echo chromium fonts-dejavu-core # the browser test
-            echo crun strace                # peers and oracles
+            echo crun podman skopeo umoci strace  # peers and oracles
             echo git shellcheck vagrant mmdebstrap
             ;;
         vm) echo git make nftables strace ;;
