@@ -15,7 +15,8 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
-# clone3(2): the rest of what is used here
+# clone3(2), unshare(2): the rest of what is used here
+CLONE_FS = 0x00000200
 CLONE_PIDFD = 0x00001000
 CLONE_PARENT = 0x00008000
 CLONE_INTO_CGROUP = 0x200000000

@@ -11,8 +11,8 @@ trusted.overlay.opaque=y hides all that is in its namesakes below.
 What is said to the kernel beyond that, so that a machine's own settings don't matter:
 
     redirect_dir=nofollow     A directory of a lower layer can't be renamed: EXDEV, and mv(1) copies, as on Docker.
-                              Were it renamed by a note ("the rest is in that directory below"), the upper directory
-                              would be no layer by itself; nor are such notes in an image's layers believed. ("off" says
+                              Were it renamed by a note ("the rest is in that directory below"), the upper one were
+                              no layer by itself; nor are such notes in an image's layers believed. ("off" says
                               less: where the kernel is built to follow them always, it still does.)
     metacopy=off              For the same reason: chmod copies the whole file up, and not its attributes alone.
     index=off                 An upper directory may be mounted with other lowers later. The price: the names of a
@@ -20,12 +20,13 @@ What is said to the kernel beyond that, so that a machine's own settings don't m
     userxattr                 In a user namespace, where trusted.* can't be written: user.overlay.* has its part.
                               subtle: then opaque marks as trusted.overlay.opaque are not seen.
 
-`volatile` is not used: it spares the sync at unmount, but after a crash the upper directory can't be mounted again.
+`volatile` is not used: it spares the sync at unmount, but such an upper directory can't be mounted after a crash.
 
-Two limits. The kernel takes 500 lower layers. And mount(2) takes one page, 4095 bytes; what is beyond is cut off
+Two limits: the kernel takes 500 lower layers, and mount(2) takes one page, 4095 bytes; what is beyond is cut off
 without a word. `plan` answers with short names then: symbolic links in a directory where the caller stands.
-Left out: the mount itself (storage.overlay, the runtime), data-only layers, and fsconfig(2), with which newer kernels
-take layers one by one. See Documentation/filesystems/overlayfs.rst of the kernel.
+
+Left out: the mount itself (storage.overlay, the runtime), data-only layers, and fsconfig(2), with which newer
+kernels take layers one by one. See Documentation/filesystems/overlayfs.rst of the kernel.
 """
 
 from __future__ import annotations
