@@ -6,20 +6,15 @@ The exit code is 0 where containers run, with or without limits, and 1 where the
 import argparse
 import dataclasses
 import json
-from typing import Any
 
 from container_lib.engine import doctor
 from container_lib.engine.engine import Engine
 
 
-def add(commands: Any) -> None:
-    """Add the command and its flags."""
-    parser = commands.add_parser(
-        "doctor", help="tell what this machine can do, and clean up", allow_abbrev=False
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
     parser.add_argument("--clean", action="store_true", help="remove what killed containers left behind")
     parser.add_argument("--json", action="store_true", help="print the abilities as JSON")
-    parser.set_defaults(main=main)
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -8,20 +8,15 @@ import argparse
 import os
 import signal
 import sys
-from typing import Any
 
 from container_lib.engine.engine import Engine, RunningContainer
 
 PROXIED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def add(commands: Any) -> None:
-    """Add the command and its flags."""
-    help_text = "run a command in a new container"
-    parser = commands.add_parser("run", help=help_text, allow_abbrev=False, add_help=False)
-    parser.set_defaults(main=main)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
     flag = parser.add_argument
-    flag("--help", action="help", help="show this help and exit")  # -h is the host name, as docker has it
     flag("-m", "--memory", metavar="BYTES", help="memory limit, such as 64m")
     flag("--memory-swap", metavar="BYTES", help="memory plus swap; -1 for unlimited swap")
     flag("--cpus", metavar="NUMBER", help="number of CPUs, such as 0.5")
@@ -49,7 +44,7 @@ def add(commands: Any) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the container with our own stdin (with -i), stdout and stderr; return its exit code."""
     engine = Engine(warn=lambda text: print(f"WARNING: {text}", file=sys.stderr), keep_reserve=False)
-    left_out = ("main", "image", "command", "interactive", "rm")
+    left_out = ("main", "invoked", "image", "command", "interactive", "rm")
     options = {name: value for name, value in vars(arguments).items() if name not in left_out}
     stdin = 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)
     proxy = SignalProxy()  # before the start: a signal may come while the container is on its way
