@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -61,8 +61,10 @@ def clean(ingest: Path) -> list[str]:
 
 def _lock_directory(path: Path) -> int:
     """Lock a directory that is at `path` still when it is locked: its last holder may have renamed it away."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        path.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir()  # subtle: mkdir's own exist_ok looks twice, and fails where it is renamed away in between
         try:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
