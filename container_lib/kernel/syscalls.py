@@ -36,6 +36,7 @@ _PROTOTYPES: dict[str, list[Any]] = {
     "sethostname": [_string, ctypes.c_size_t],
     "setns": [_int, _int],
     "setrlimit": [_int, ctypes.c_void_p],
+    "syncfs": [_int],
     "umount2": [_string, _int],
     "unshare": [_int],
 }
@@ -233,6 +234,11 @@ def mknod(path: str, mode: int, device: int) -> None:
 def symlink(target: str, path: str) -> None:
     """Make a symbolic link at `path`. See symlink(2)."""
     _call("symlink", lambda: os.symlink(target, path), target, path)
+
+
+def syncfs(fd: int) -> None:
+    """Write to disk what the filesystem of an open file has not written yet: all of it. See syncfs(2)."""
+    _call("syncfs", lambda: _libc.syncfs(fd), fd)
 
 
 def umask(mask: int) -> None:
