@@ -13,6 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from container_lib.isolation.execute import Call
+from container_lib.isolation.newroot import (
+    BindRoot,
+    DetachOldRoot,
+    EnterRoot,
+    LeaveRoot,
+    MoveIn,
+    OverlayRoot,
+    PivotRoot,
+    Stage,
+)
 from container_lib.kernel import flags
 
 
@@ -27,70 +37,6 @@ class MakePrivate:
     def calls(self) -> list[Call]:
         """Return the step as calls."""
         return [("mount", "", "/", "", flags.MS_REC | flags.MS_PRIVATE, "")]
-
-
-@dataclass(frozen=True)
-class BindRoot:
-    """Make the root filesystem a mount of its own: pivot_root(2) takes nothing less."""
-
-    rootfs: str
-
-    def describe(self) -> str:
-        """Return the step as a shell command."""
-        return f"mount --rbind {self.rootfs} {self.rootfs}"
-
-    def calls(self) -> list[Call]:
-        """Return the step as calls."""
-        return [("mount", self.rootfs, self.rootfs, "", flags.MS_BIND | flags.MS_REC, "")]
-
-
-@dataclass(frozen=True)
-class ScratchRoot:
-    """Lay a writable layer in memory over the root filesystem: what the container writes goes with it."""
-
-    rootfs: str
-    stage: str
-    user_namespace: bool = False
-
-    @property
-    def merged(self) -> str:
-        """Where the two are seen as one."""
-        return f"{self.stage}/merged"
-
-    def describe(self) -> str:
-        """Return the step as a shell command."""
-        stage = self.stage
-        return (
-            f"mount -t tmpfs tmpfs {stage} && mkdir {stage}/upper {stage}/work {stage}/merged && "
-            f"mount -t overlay overlay -o {self._options()} {self.merged}"
-        )
-
-    def calls(self) -> list[Call]:
-        """Return the step as calls."""
-        made: list[Call] = [("mkdir", f"{self.stage}/{name}", 0o755) for name in ("upper", "work", "merged")]
-        overlay = ("mount", "overlay", self.merged, "overlay", 0, self._options())
-        return [("mount", "tmpfs", self.stage, "tmpfs", 0, "mode=755"), *made, overlay]
-
-    def _options(self) -> str:
-        # a comma, a colon or a backslash in a path would end the option: overlayfs takes them escaped
-        lower = "".join(f"\\{letter}" if letter in "\\,:" else letter for letter in self.rootfs)
-        options = f"lowerdir={lower},upperdir={self.stage}/upper,workdir={self.stage}/work"
-        return options + (",userxattr" if self.user_namespace else "")
-
-
-@dataclass(frozen=True)
-class EnterRoot:
-    """Build inside: until `PivotRoot`, "/…" is the container's tree and "./…" the machine's."""
-
-    new_root: str
-
-    def describe(self) -> str:
-        """Return the step as a shell command."""
-        return f"cd / && chroot {self.new_root}    # while building; the working directory stays outside"
-
-    def calls(self) -> list[Call]:
-        """Return the step as calls."""
-        return [("enter_root", self.new_root)]
 
 
 @dataclass(frozen=True)
@@ -199,34 +145,6 @@ class ReadOnly:
 
 
 @dataclass(frozen=True)
-class PivotRoot:
-    """Swap the roots for good. The old one is stacked on the new one, until `DetachOldRoot`."""
-
-    new_root: str
-
-    def describe(self) -> str:
-        """Return the step as a shell command."""
-        return f"chroot . && cd {self.new_root} && pivot_root . ."
-
-    def calls(self) -> list[Call]:
-        """Return the step as calls."""
-        return [("pivot_into", self.new_root)]
-
-
-@dataclass(frozen=True)
-class DetachOldRoot:
-    """Let go of the machine's tree: the last step that could still name a file of it."""
-
-    def describe(self) -> str:
-        """Return the step as a shell command."""
-        return "umount -l . && cd /"
-
-    def calls(self) -> list[Call]:
-        """Return the step as calls."""
-        return [("detach_old_root",)]
-
-
-@dataclass(frozen=True)
 class ReadOnlyRoot:
     """Make the root itself read-only: docker run --read-only. The mounts on it stay as they are."""
 
@@ -240,8 +158,8 @@ class ReadOnlyRoot:
 
 
 Step = (
-    MakePrivate | BindRoot | ScratchRoot | EnterRoot | Mount | Bind | Device | Symlink | Mask | ReadOnly
-    | ReadOnlyRoot | PivotRoot | DetachOldRoot
+    MakePrivate | Stage | BindRoot | OverlayRoot | EnterRoot | LeaveRoot | MoveIn | Mount | Bind | Device
+    | Symlink | Mask | ReadOnly | ReadOnlyRoot | PivotRoot | DetachOldRoot
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """From a directory with a root filesystem to what a container's process sees as "/".
 
-    rootfs/                       a template: one directory, any number of containers
-      │ ScratchRoot or BindRoot   a mount of its own
+    rootfs/                       a template: one directory or some layers, any number of containers
+      │ OverlayRoot or BindRoot   a mount of its own
       ▼
     /                             EnterRoot: build inside
     ├── proc    proc              a fresh one shows the new pid namespace; parts are masked or read-only
@@ -15,19 +15,24 @@ that what people know of a container's /proc and /dev holds here. See pivot_root
 
 from container_lib.isolation.mounts import (
     Bind,
-    BindRoot,
-    DetachOldRoot,
     Device,
-    EnterRoot,
     MakePrivate,
     Mask,
     Mount,
-    PivotRoot,
     ReadOnly,
     ReadOnlyRoot,
-    ScratchRoot,
     Step,
     Symlink,
+)
+from container_lib.isolation.newroot import (
+    BindRoot,
+    DetachOldRoot,
+    EnterRoot,
+    LeaveRoot,
+    MoveIn,
+    OverlayRoot,
+    PivotRoot,
+    Stage,
 )
 from container_lib.kernel.flags import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_STRICTATIME
 
@@ -50,6 +55,10 @@ MASKED = (
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
+STAGED = ("proc", "dev", "sys")
+"""what is furnished: each is one mount, with others on it"""
+
+
 def plan(
     rootfs: str,
     stage: str = "",
@@ -58,25 +67,54 @@ def plan(
     namespaces: tuple[str, ...] = (),
     masked: tuple[str, ...] = MASKED,
     protected: tuple[str, ...] = READ_ONLY,
+    lowers: tuple[str, ...] = (),
+    writable: str = "",
+    furnished_on: str = "",
 ) -> list[Step]:
     """Return the steps that turn the directory `rootfs` into a container's root.
 
-    `stage` is an empty directory of the machine for the writable layer in memory; without it the container
-    writes into `rootfs` itself. `namespaces` are the container's: what it lacks changes what can be mounted.
-    `masked` and `protected` are what to hide and what to make read-only.
+    `stage` is an empty directory of the machine, to build on; with it the container gets a writable layer, in
+    memory or in the directory `writable`; without it the container writes into `rootfs` itself. `lowers` are
+    further layers below `rootfs`, topmost first. `namespaces` are the container's: what it lacks changes what can
+    be mounted. `masked` and `protected` are what to hide and what to make read-only. `furnished_on` is a stage
+    where `furnish` was carried out before: then its furniture is moved in.
     """
-    in_user_namespace = "user" in namespaces
-    root = ScratchRoot(rootfs, stage, in_user_namespace) if stage else BindRoot(rootfs)
-    new_root = root.merged if isinstance(root, ScratchRoot) else rootfs
-    steps: list[Step] = [MakePrivate(), root, EnterRoot(new_root)]
-    steps += [_proc(namespaces)]
-    steps += _dev(in_user_namespace)
-    steps += _sys(namespaces)
+    root: OverlayRoot | BindRoot = BindRoot(rootfs)
+    if stage:
+        root = OverlayRoot((rootfs, *lowers), stage, writable, "user" in namespaces)
+    new_root = root.merged if isinstance(root, OverlayRoot) else rootfs
+    steps: list[Step] = []
+    if not furnished_on:
+        steps += [MakePrivate(), *([Stage(stage)] if stage else [])]
+    steps += [root, EnterRoot(new_root)]
+    if furnished_on:
+        steps.append(MoveIn(furnished_on, STAGED))
+    else:
+        steps += furniture(namespaces, masked, protected)
     steps += binds
-    steps += [ReadOnly(path) for path in protected]
-    steps += [Mask(path) for path in masked]
     steps += [ReadOnlyRoot()] if read_only else []
     return [*steps, PivotRoot(new_root), DetachOldRoot()]
+
+
+def furniture(
+    namespaces: tuple[str, ...] = (),
+    masked: tuple[str, ...] = MASKED,
+    protected: tuple[str, ...] = READ_ONLY,
+) -> list[Step]:
+    """Return the steps for what no image brings: /proc, /dev and /sys, in part masked or read-only."""
+    steps = [_proc(namespaces), *_dev("user" in namespaces), *_sys(namespaces)]
+    return [*steps, *(ReadOnly(path) for path in protected), *(Mask(path) for path in masked)]
+
+
+def furnish(
+    stage: str,
+    namespaces: tuple[str, ...],
+    masked: tuple[str, ...] = MASKED,
+    protected: tuple[str, ...] = READ_ONLY,
+) -> list[Step]:
+    """Return the steps that put the furniture on an empty stage, for a container whose image isn't known yet."""
+    inside = furniture(namespaces, masked, protected)
+    return [MakePrivate(), Stage(stage), EnterRoot(stage), *inside, LeaveRoot()]
 
 
 def host_plan(namespaces: tuple[str, ...]) -> list[Step]:

@@ -42,7 +42,7 @@ def become(birth: dict[str, Any], control: socket, mapped: int) -> NoReturn:
         enter_cgroup_namespace(birth)
         bring_loopback_up(birth)
         bound_capabilities(birth)
-        touch_memory(birth)
+        furnish(birth)
         order, stdio = hear_order(control)
         take_stdio(stdio)
         enter_time_namespace(order)
@@ -87,6 +87,7 @@ def take_root(birth: dict[str, Any]) -> None:
         syscalls.setgroups([])
         syscalls.setresgid(0)
         syscalls.setresuid(0)
+        die_with_launcher()
 
 
 def enter_cgroup_namespace(birth: dict[str, Any]) -> None:
@@ -107,10 +108,17 @@ def bound_capabilities(birth: dict[str, Any]) -> None:
         capabilities.drop_bounding(birth["capabilities"])
 
 
-def touch_memory(birth: dict[str, Any]) -> None:
-    """In reserve, copy now what is still shared with the launcher: later it would be a page fault at a time."""
-    if not birth["reserve"]:
+def furnish(birth: dict[str, Any]) -> None:
+    """In reserve, do ahead what does not depend on the order: /proc, /dev and /sys, on the stage."""
+    if birth["furniture"] is None:
         return
+    syscalls.umask(0)
+    execute(birth["furniture"])
+    touch_memory()
+
+
+def touch_memory() -> None:
+    """Copy now what is still shared with the launcher: later it would be a page fault at a time."""
     for line in read("/proc/self/maps").splitlines():
         span, access = line.split()[:2]
         start, _, end = span.partition("-")
@@ -183,7 +191,7 @@ def drop_privileges(order: dict[str, Any]) -> None:
 
 
 def die_with_launcher() -> None:
-    """If the launcher is killed, so are we. Said twice: a change of identity makes the kernel forget it."""
+    """If the launcher is killed, so are we. Said again after a change of identity: the kernel forgets it then."""
     syscalls.prctl(flags.PR_SET_PDEATHSIG, SIGKILL)
 
 

@@ -35,8 +35,9 @@ CLOCKS = ("monotonic", "boottime")
 class Spec:
     """A container to be. Only `argv` is needed; the defaults are Docker's.
 
-    `rootfs` None keeps the machine's own files (an experiment with namespaces alone). `scratch` lays a writable
-    layer in memory over `rootfs`; without it the container writes into `rootfs` itself. `time_offsets` are
+    `rootfs` None keeps the machine's own files (an experiment with namespaces alone). `lowers` are further layers
+    below it, topmost first. `scratch` lays a writable layer over them, in memory, or in the directory `writable`
+    that has an upper/ and a work/; without it the container writes into `rootfs` itself. `time_offsets` are
     seconds for the clocks "monotonic" and "boottime". `capabilities` None drops nothing. `id` "" lets the
     runtime choose one at the start.
     """
@@ -54,7 +55,9 @@ class Spec:
     time_offsets: Mapping[str, int] = field(default_factory=dict)
     binds: tuple[mounts.Bind, ...] = ()
     read_only: bool = False
+    lowers: tuple[Path, ...] = ()
     scratch: bool = True
+    writable: Path | None = None
     limits: Limits = field(default_factory=Limits)
     capabilities: tuple[str, ...] | None = DEFAULT_CAPABILITIES
     no_new_privileges: bool = True
@@ -101,12 +104,18 @@ def birth(spec: Spec) -> dict[str, Any]:
         "uid_map": identity.lines(spec.uid_map),
         "gid_map": identity.lines(spec.gid_map),
         "capabilities": capability_set(spec),
-        "reserve": False,
+        "furniture": None,
     }
 
 
-def order(spec: Spec, stage: str) -> dict[str, Any]:
-    """Return what init is to become. `stage` is an empty directory for the writable layer."""
+def birth_in_reserve(spec: Spec, stage: str) -> dict[str, Any]:
+    """Return the same for one that waits to be needed: it builds ahead what no image brings."""
+    furniture = _furniture(stage, spec.namespaces, *_hidden()) if spec.rootfs is not None else []
+    return {**birth(spec), "furniture": furniture}
+
+
+def order(spec: Spec, stage: str, furnished: bool = False) -> dict[str, Any]:
+    """Return what init is to become. `stage` is an empty directory to build on; or `furnished` by init already."""
     kept = capability_set(spec)
     identical = spec.user == (0, 0) and spec.capabilities is None
     return {
@@ -116,7 +125,7 @@ def order(spec: Spec, stage: str) -> dict[str, Any]:
         "rootfs": spec.rootfs is not None,
         "hostname": hostname(spec),
         "time_offsets": list(spec.time_offsets.items()) if "time" in spec.namespaces else None,
-        "mounts": mount_calls(spec, stage),
+        "mounts": mount_calls(spec, stage, furnished),
         "rlimits": [(NUMBERS[entry.name], entry.soft, entry.hard) for entry in spec.rlimits],
         "user": None if identical else (*spec.user, list(spec.groups)),
         "capabilities": kept,
@@ -133,14 +142,14 @@ def mount_plan(spec: Spec, stage: str = "/run/container_lib/stage") -> list[moun
     """Return the steps that give the container its view of files: printable, see `isolation.mounts.describe`."""
     if spec.rootfs is None:
         return rootfs.host_plan(spec.namespaces)
-    return rootfs.plan(*_plan_arguments(spec, spec.rootfs, stage))
+    return rootfs.plan(*_plan_arguments(spec, spec.rootfs, stage, False))
 
 
-def mount_calls(spec: Spec, stage: str) -> list[Call]:
+def mount_calls(spec: Spec, stage: str, furnished: bool = False) -> list[Call]:
     """Return the same, compiled to calls; the next container like this one gets it from a cache."""
     if spec.rootfs is None:
         return mounts.compile_steps(mount_plan(spec, stage))
-    return _compiled(*_plan_arguments(spec, spec.rootfs, stage))
+    return _compiled(*_plan_arguments(spec, spec.rootfs, stage, furnished))
 
 
 def hostname(spec: Spec) -> str:
@@ -157,17 +166,34 @@ def environment(spec: Spec) -> dict[str, str]:
     return {**base, **spec.env, **home}
 
 
-def _plan_arguments(spec: Spec, root: Path, stage: str) -> tuple[Any, ...]:
-    # no kernel has all that there is to hide, and the container's is this one
-    masked = tuple(filter(os.path.lexists, rootfs.MASKED))
-    protected = tuple(filter(os.path.lexists, rootfs.READ_ONLY))
-    layer = stage if spec.scratch else ""
-    return os.path.realpath(root), layer, spec.binds, spec.read_only, spec.namespaces, masked, protected
+def _plan_arguments(spec: Spec, root: Path, stage: str, furnished: bool) -> tuple[Any, ...]:
+    return (
+        os.path.realpath(root),
+        stage if spec.scratch else "",
+        spec.binds,
+        spec.read_only,
+        spec.namespaces,
+        *_hidden(),
+        tuple(os.path.realpath(lower) for lower in spec.lowers),
+        os.path.realpath(spec.writable) if spec.writable is not None else "",
+        stage if furnished else "",
+    )
 
 
 @lru_cache(maxsize=64)
 def _compiled(*arguments: Any) -> list[Call]:
     return mounts.compile_steps(rootfs.plan(*arguments))
+
+
+@lru_cache(maxsize=8)
+def _furniture(*arguments: Any) -> list[Call]:
+    return mounts.compile_steps(rootfs.furnish(*arguments))
+
+
+@lru_cache(maxsize=1)
+def _hidden() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What to mask and what to make read-only: no kernel has all of it, and the container's is this one."""
+    return tuple(filter(os.path.lexists, rootfs.MASKED)), tuple(filter(os.path.lexists, rootfs.READ_ONLY))
 
 
 def _check_rootfs(spec: Spec, path: Path) -> None:
@@ -179,6 +205,9 @@ def _check_rootfs(spec: Spec, path: Path) -> None:
         raise InvalidValue(f"root filesystem {path} is not a directory")
     if "mnt" not in spec.namespaces:
         raise InvalidValue("a root filesystem needs a mount namespace", "add 'mnt' to namespaces")
+    for lower in spec.lowers:
+        if not lower.is_dir():
+            raise NotFound(f"layer {lower} of the root filesystem does not exist")
     for bind in spec.binds:
         if not os.path.lexists(bind.source):
             message = f"invalid mount config: bind source path does not exist: {bind.source}"

@@ -47,7 +47,7 @@ def start(
         born.control.close()
         reserve.sign(born, places, spec.argv)
         if keep_reserve and target is None and reserve.fits(spec):
-            reserve.refill_soon(places)
+            reserve.refill_soon(spec, places)
         return born
     except BaseException:
         if born is not None:
@@ -72,7 +72,8 @@ def put_limits(spec: Spec, places: Places, born: Born) -> None:
 
 def send_order(spec: Spec, places: Places, born: Born, stdio: Stdio, wait: bool, joins: bool) -> None:
     """Tell init what to become, and hand it the command's stdin, stdout and stderr."""
-    whole = {**order(spec.named(born.id), str(places.stage)), "wait": wait, **(JOINED if joins else {})}
+    made = order(spec.named(born.id), str(places.stage), born.from_reserve)
+    whole = {**made, "wait": wait, **(JOINED if joins else {})}
     try:
         handshake.send(born.control, whole, stdio)
     except OSError:

@@ -28,10 +28,19 @@ def spare(engine: Engine, places: Places) -> records.Record:
     while not (found := [record for record in records.read_all(places.run_dir) if not record.argv]):
         assert time.monotonic() < deadline, "no reserve was made"
         time.sleep(0.005)
-    while reserve._spare is None or not reserve.readable(reserve._spare[0].exit_socket, 0):
+    until_born(1)
+    return found[0]
+
+
+def until_born(count: int) -> None:
+    deadline = time.monotonic() + 10
+    while sum(reserve.readable(born.exit_socket, 0) for _, born in reserve._spares) < count:
         assert time.monotonic() < deadline, "the reserve was not born"
         time.sleep(0.005)
-    return found[0]
+
+
+def unnamed(places: Places) -> list[str]:
+    return [record.id for record in records.read_all(places.run_dir) if not record.argv]
 
 
 def pid_of(spare: records.Record) -> int:
@@ -62,6 +71,40 @@ def test_who_wants_something_else_is_born_anew(
             assert int(procfs.status(container.pid)["CapBnd"], 16) == 1
         if "id" in changes:
             assert container.id == "f" * 64
+
+
+def test_each_kind_has_its_own_and_the_oldest_kind_goes(
+    engine: Engine, places: Places, busybox: Path, spare: records.Record
+) -> None:
+    remapped = Spec(("cat", "/proc/self/uid_map"), busybox, namespaces=("user", *namespaces.DEFAULT))
+    lifecycle.run(remapped, places)
+    until_born(2)
+    second = next(name for name in unnamed(places) if name != spare.id)
+    with lifecycle.start(remapped.changed(argv=("sleep", "60")), places) as container:
+        assert container.id == second
+        assert "user" in namespaces.differing(container.pid)
+        assert container.enter_and_capture("sh", "-c", "grep -c ' /dev/' /proc/mounts").code == 0
+    until_born(2)
+    lifecycle.run(Spec(("true",), busybox, capabilities=("CHOWN",)), places)
+    deadline = time.monotonic() + 10
+    while spare.id in unnamed(places):
+        assert time.monotonic() < deadline, "the oldest kind was kept"
+        time.sleep(0.005)
+
+
+def test_what_was_built_ahead_is_what_would_be_built_in_place(
+    places: Places, busybox: Path, spare: records.Record
+) -> None:
+    """Mount points, types and options, the entries of /dev: the same from the reserve and from a fresh birth."""
+    script = "cut -d' ' -f5,6,7- /proc/self/mountinfo | sed 's/ - / /;s/master:[0-9]* //'; ls -ln /dev; umask"
+    looked = Spec(("sh", "-c", script), busybox, scratch=False)
+    with lifecycle.start(looked, places) as container:
+        assert container.id == spare.id
+    until_born(1)
+    from_reserve = lifecycle.run(looked, places)
+    anew = lifecycle.run(looked.changed(id="e" * 64), places)
+    assert sorted(from_reserve.text.splitlines()) == sorted(anew.text.splitlines())
+    assert len(from_reserve.text.splitlines()) > 30
 
 
 def test_a_trace_has_a_birth_of_its_own_to_tell_of(engine: Engine, spare: records.Record) -> None:

@@ -3,8 +3,9 @@
 import pytest
 
 from container_lib.errors import InvalidValue
-from container_lib.isolation import mounts, namespaces, rootfs
-from container_lib.isolation.mounts import Bind, Device, EnterRoot, Mount, ScratchRoot
+from container_lib.isolation import mounts, namespaces, newroot, rootfs
+from container_lib.isolation.mounts import Bind, Device, Mount
+from container_lib.isolation.newroot import EnterRoot, OverlayRoot
 from container_lib.kernel import flags
 
 DEFAULT = namespaces.DEFAULT
@@ -19,8 +20,8 @@ def test_the_order_of_a_plan_is_what_makes_it_safe() -> None:
     order = [
         position(steps, kind)
         for kind in (
-            mounts.MakePrivate, ScratchRoot, EnterRoot, Mount, Bind, mounts.ReadOnly, mounts.Mask,
-            mounts.ReadOnlyRoot, mounts.PivotRoot, mounts.DetachOldRoot,
+            mounts.MakePrivate, newroot.Stage, OverlayRoot, EnterRoot, Mount, mounts.ReadOnly, mounts.Mask, Bind,
+            mounts.ReadOnlyRoot, newroot.PivotRoot, newroot.DetachOldRoot,
         )
     ]  # fmt: skip
     assert order == sorted(order)
@@ -39,8 +40,31 @@ def test_a_plan_reads_as_a_shell_script() -> None:
 
 
 def test_a_colon_or_comma_in_a_path_does_not_end_the_option() -> None:
-    step = ScratchRoot("/a:b,c", "/stage")
+    step = OverlayRoot(("/a:b,c",), "/stage")
     assert r"lowerdir=/a\:b\,c,upperdir=/stage/upper" in step.calls()[-1][-1]
+
+
+def test_more_layers_than_fit_into_a_page_go_by_short_names_from_the_stage() -> None:
+    calls = OverlayRoot(tuple(f"/layers/{number:0200}" for number in range(30)), "/stage", "/kept").calls()
+    assert ("symlink", f"/layers/{29:0200}", "/stage/29") in calls
+    assert ("symlink", "/kept/upper", "/stage/u") in calls
+    assert calls[-2] == ("chdir", "/stage")
+    assert str(calls[-1][-1]).startswith("lowerdir=0:1:2:")
+
+
+def test_furniture_is_the_same_whether_it_is_made_in_place_or_ahead() -> None:
+    inside = rootfs.furniture(DEFAULT)
+    assert rootfs.furnish("/stage", DEFAULT)[3:-1] == inside
+    in_place = rootfs.plan("/images/a", "/stage", namespaces=DEFAULT)
+    ahead = rootfs.plan("/images/a", "/stage", namespaces=DEFAULT, furnished_on="/stage")
+    assert [step for step in in_place if step not in ahead] == [
+        mounts.MakePrivate(),
+        newroot.Stage("/stage"),
+        *inside,
+    ]
+    assert [step for step in ahead if step not in in_place] == [
+        newroot.MoveIn("/stage", ("proc", "dev", "sys"))
+    ]
 
 
 def test_a_bind_is_reached_from_the_machines_root() -> None:
