@@ -46,14 +46,18 @@ def main(arguments: argparse.Namespace) -> int:
     """Print the history."""
     from container_lib.engine.engine import Engine
 
-    lines = Engine().history(arguments.image)
-    rows = [row(line, arguments.no_trunc, arguments.human) for line in lines]
+    rows = [row(line, arguments.no_trunc, arguments.human) for line in Engine().history(arguments.image)]
     if arguments.quiet and not arguments.format:
         print("".join(f"{fields['ID']}\n" for fields in rows), end="")
-        return 0
-    names = ("ID", "CreatedSince" if arguments.human else "CreatedAt", "CreatedBy", "Size", "Comment")
-    print_rows(rows, {name: HEADERS[name] for name in names}, arguments.format, HEADERS)
+    else:
+        show(rows, arguments.human, arguments.format)
     return 0
+
+
+def show(rows: list[dict[str, str]], human: bool, wanted: str) -> None:
+    """Print the steps in the format `wanted`."""
+    names = ("ID", "CreatedSince" if human else "CreatedAt", "CreatedBy", "Size", "Comment")
+    print_rows(rows, {name: HEADERS[name] for name in names}, wanted, HEADERS)
 
 
 def row(line: "HistoryLine", whole: bool, human: bool) -> dict[str, str]:

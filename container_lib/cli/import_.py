@@ -1,4 +1,4 @@
-"""`byhand import [-c CHANGE] [-m MESSAGE] FILE|DIRECTORY|- [REPOSITORY[:TAG]]`: a root filesystem becomes an image.
+"""`byhand import [OPTIONS] FILE|DIRECTORY|- [REPOSITORY[:TAG]]`: a root filesystem becomes an image.
 
 It gets one layer, and a configuration that says nothing but what -c says: -c 'CMD ["sh"]' -c 'ENV A=1'.
 Prints the image's id. Left out: docker's URL as a source. See docker import(1).

@@ -22,7 +22,7 @@ PATIENCE = 1.0
 
 @contextmanager
 def bar(label: str, total: int | None = None, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """Give a function that takes the number of bytes done since it was last called, and draw what they add up to."""
+    """Give a function that takes the number of bytes done since its last call; draw what they add up to."""
     shown = Bar(label, total, enabled=not quiet and sys.stderr.isatty())
     try:
         yield shown.advance

@@ -3,8 +3,8 @@
     REPOSITORY   TAG       IMAGE ID       CREATED      SIZE
     busybox      latest    a416a98b71e2   2 days ago   4.26MB
 
-A row is a dictionary from docker's field names, those of --format, to what stands there. A column is as wide as its
-longest cell and three spaces, at least ten; the last one is as wide as it is.
+A row is a dictionary from docker's field names, those of --format, to what stands there. A column is as wide as
+its longest cell and three spaces, at least ten; the last one is as wide as it is.
 
     --format table               the table of the command (also: none given)
     --format 'table {{.ID}}\\t{{.Size}}'   a table of these columns; \\t stands between them
@@ -32,7 +32,7 @@ def print_rows(
     kind, _, rest = wanted.strip().partition(" ")
     if kind == "json" and not rest:
         for row in rows:
-            print(compact(dict(sorted(row.items()))))
+            print(for_html(compact(dict(sorted(row.items())))))
     elif kind in ("", "table") and not rest.strip():
         lines = [list(columns.values()), *([row[field] for field in columns] for row in rows)]
         print("\n".join(aligned(lines)))
@@ -58,6 +58,11 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
         "".join(cell.ljust(max(widths[i], 10)) for i, cell in enumerate(line[:-1])) + line[-1]
         for line in lines
     ]
+
+
+def for_html(text: str) -> str:
+    """Return JSON with <, > and & as a page could hold them: Go writes it so unless it is told otherwise."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def with_tabs(text: str) -> str:

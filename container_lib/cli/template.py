@@ -2,14 +2,15 @@
 
     {{.Config.Cmd}}                  a field, and a field of it; {{.}} is the whole
     {{json .Config}}                 as JSON
-    {{len .RepoTags}} {{index .Config.Labels "a.b"}} {{join .Config.Cmd " "}} {{upper .Os}} {{lower .ID}} {{println .ID}}
+    {{len .RepoTags}} {{index .Config.Labels "a.b"}} {{join .Config.Cmd " "}} {{upper .Os}} {{println .Id}}
     {{range .RepoTags}}…{{else}}…{{end}}     for each element, which is {{.}} inside
     {{if .Parent}}…{{else}}…{{end}}          empty text, 0, false, nothing: no
 
-Values are printed as Go prints them: true, [a b], map[key:value], <no value>. A field that isn't there is an error, as
-with a struct of docker's; in a map of the image's own (Labels), too.
+Values are printed as Go prints them: true, [a b], map[key:value], <no value>. A field that isn't there is an
+error; but one in lower case is a key of a map that the image's author wrote (Labels), and has no value there.
 
-Left out: variables, pipes, parentheses, with, define, comparisons, printf, and - for trimming. What isn't known is named.
+Left out: variables, pipes, parentheses, with, define, comparisons, printf, and - for trimming. What isn't known
+is named.
 See https://pkg.go.dev/text/template
 """
 
@@ -142,6 +143,8 @@ def _argument(word: str, value: Any) -> Any:
     if word[0] in '"`':
         return json.loads(word) if word[0] == '"' else word[1:-1]
     for name in filter(None, word.split(".")):
+        if isinstance(value, Mapping) and name not in value and name[0].islower():
+            return None
         if not isinstance(value, Mapping) or name not in value:
             have = (
                 ", ".join(sorted(value))

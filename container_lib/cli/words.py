@@ -72,6 +72,5 @@ def when(moment: datetime | None) -> str:
 
 
 def compact(value: object) -> str:
-    """Return JSON on one line, as Go writes it: no spaces, and <, > and & so that HTML can hold them."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    """Return JSON on one line, without spaces, as docker's templates print it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -50,11 +50,13 @@ class Handler(BaseHTTPRequestHandler):
             name = path.strip("/").split("/")[1] if "/" in path.strip("/") else path
             self.answer(404, json.dumps({"message": f"No such image: {name}"}).encode())
 
-    do_POST = do_GET
-
     def answer(self, code: int, body: bytes) -> None:
         self.send_response(code)
-        for name, value in {"Api-Version": API, "Ostype": "linux", "Content-Type": "application/json"}.items():
+        for name, value in {
+            "Api-Version": API,
+            "Ostype": "linux",
+            "Content-Type": "application/json",
+        }.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -75,7 +77,8 @@ class Client:
 
     def __call__(self, *words: str) -> str:
         """Run docker and return what it prints; a failure raises, with its words."""
-        result = subprocess.run(["docker", *words], env=self.environment, capture_output=True, text=True, timeout=30)
+        command = ["docker", *words]
+        result = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
