@@ -29,7 +29,7 @@ def intended(*kinds: type[BaseException]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        note("this failure is intended", f"{type(error).__name__}: {error}", GREEN)
+        note("this failure is intended", _shorten(f"{type(error).__name__}: {error}"), GREEN)
     else:
         names = " or ".join(kind.__name__ for kind in kinds)
         raise AssertionError(f"this was to fail with {names}, and did not")
@@ -83,6 +83,13 @@ def in_subprocess(program: str, *arguments: str, through: Sequence[str] = ()) ->
     argv = [*through, sys.executable, "-c", program, *arguments]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.stdout.rstrip()
+
+
+def _shorten(text: str, most: int = 600) -> str:
+    """Leave out the middle of lines that nobody would read, such as five hundred paths given to one call."""
+    half = most // 2
+    lines = (line if len(line) <= most else f"{line[:half]} … {line[-half:]}" for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def note(title: str, text: str, colour: str) -> None:

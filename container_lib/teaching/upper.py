@@ -4,8 +4,8 @@
     draw_upper(upper, lowers)     the same, and whether an entry is new or was copied up from a layer below
 
 Nothing is mounted for this: the directory is read as it lies on the disk, where a deleted file is a character
-device 0:0 and an emptied directory has an attribute. Reading trusted.* takes CAP_SYS_ADMIN. Left out: the notes
-of `redirect_dir` and `metacopy`, which the library turns off.
+device 0:0 and an emptied directory has an attribute. Reading trusted.* takes CAP_SYS_ADMIN. Left out: what
+overlayfs notes for itself, to give a file the same inode number after copy-up (origin, impure).
 See Documentation/filesystems/overlayfs.rst of the kernel, and container_lib.kernel.overlayfs.
 """
 
@@ -18,7 +18,7 @@ from container_lib.errors import NotFound
 from container_lib.kernel.overlayfs import OPAQUE
 from container_lib.teaching.picture import BLUE, GREEN, ORANGE, PINK, VERMILION, Cell, Picture, table, tint
 
-NEW, COPIED, WHITEOUT, EMPTIED, MERGED = "new", "copied up", "whiteout", "opaque", "on the way"
+NEW, COPIED, WHITEOUT, EMPTIED, MERGED = "new", "copied up", "whiteout", "opaque", "merged"
 MEANS = {
     NEW: (GREEN, "not in any layer below"),
     COPIED: (ORANGE, "a copy that hides the one below"),
@@ -26,6 +26,7 @@ MEANS = {
     EMPTIED: (PINK, "hides all that is in its namesakes below"),
     MERGED: (BLUE, "seen together with its namesakes below"),
 }
+MARKS = {f"trusted.overlay.{name}" for name in ("opaque", "redirect", "metacopy", "whiteout")}
 _MONO = "font-family:monospace;white-space:pre"
 
 
@@ -96,8 +97,6 @@ def _kernels_words(entry: Path, status: os.stat_result) -> str:
         words += f" {os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
     if stat.S_ISLNK(status.st_mode):
         words += f" → {entry.readlink()}"
-    for name in os.listxattr(entry, follow_symlinks=False):
-        if ".overlay." in name:
-            value = os.getxattr(entry, name, follow_symlinks=False)
-            words += f" {name}" + (f"={value.decode()}" if value.isalnum() else "")
+    for name in sorted(MARKS.intersection(os.listxattr(entry, follow_symlinks=False))):
+        words += f" {name}={os.getxattr(entry, name, follow_symlinks=False).decode(errors='replace')}"
     return words

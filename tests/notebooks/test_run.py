@@ -135,14 +135,38 @@ def facts_of_limits(found: dict[str, Any]) -> None:
     assert found["io"]["at 4 MiB/s"] < min(5, found["io"]["free, MiB/s"])
 
 
+def facts_of_overlayfs(notebook: Any) -> None:
+    escaped = {"climb": "THE SECRET", "forgotten directory": "THE SECRET"}
+    assert value(notebook, "escapes") == {
+        "chroot": escaped,
+        "pivot_root": {**escaped, "climb": "nothing: locked in"},
+    }
+    assert value(notebook, "fact-vi") == {"one": False, "two": True}
+    found = value(notebook, "facts")
+    assert (found["MiB for a byte"], found["MiB for a chmod"]) == (32, 32)
+    assert found["whiteout"] == {"device": (0, 0), "size": 0}
+    assert found["opaque"] == b"y"
+    assert found["renamed"] == ["app", "program"]
+    same = {"app/main": b"new", "etc/motd": b"new"}
+    assert found["after a write"] == {**same, "app/alias": b"app", "etc/motd, mapped before": b"etc"}
+    assert list(found["layers, MiB"].values()) == [3, 2, 2]
+    assert found["files of 500 layers"] == 500
+    names = ["container 3\n", "container 4\n"]
+    assert found["thirty containers"] == {"names": names, "in the image": False}
+    assert found["after the script"] == {"upper": True, "ram/upper": False}
+    assert found["volume"] == {"text": "kept\n", "exit code": 1, "files": ["notes"]}
+
+
 OURS = re.compile("ipykernel_launcher|container_lib.runtime.launcher")
 ASK = {
     "00_start_here": ["verdict", "facts"],
     "01_namespaces": [],
     "02_cgroups": ["limited", "facts", "monitor.running", "monitors.running"],
+    "03_overlayfs": ["escapes", "facts"],
 }
 FACTS = {
     "00_start_here": facts_of_start_here,
     "01_namespaces": facts_of_namespaces,
     "02_cgroups": facts_of_cgroups,
+    "03_overlayfs": facts_of_overlayfs,
 }

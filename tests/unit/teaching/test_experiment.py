@@ -19,6 +19,15 @@ def test_an_intended_failure_is_shown_and_goes_no_further(capsys: pytest.Capture
     )
 
 
+def test_of_a_message_as_long_as_a_page_the_ends_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with intended(InvalidValue):
+        raise InvalidValue(f"begin{'x' * 10_000}end", "short")
+    said = capsys.readouterr().out
+    assert len(said) < 1000
+    assert "begin" in said
+    assert said.endswith("xend\nhint: short\n")
+
+
 def test_a_failure_that_does_not_come_is_a_failure() -> None:
     with pytest.raises(AssertionError, match="InvalidValue, and did not"), intended(InvalidValue):
         pass
