@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from container_lib.kernel.overlayfs import OPAQUE
+from container_lib.storage.layers.upper import is_whiteout
 from container_lib.teaching.picture import COLOURS, VERMILION, Cell, Picture, table, tint
-from container_lib.teaching.upper import is_whiteout
 
 SEEN, HIDDEN, MERGED, WHITEOUT, EMPTIED = "●", "○", "◐", "✕", "⊘"
 SIGNS = {SEEN: "seen", HIDDEN: "hidden", MERGED: "merged", WHITEOUT: "whiteout", EMPTIED: "opaque directory"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from container_lib.kernel.overlayfs import OPAQUE, options
 from container_lib.teaching.layer_map import layer_lines
-from container_lib.teaching.upper import EMPTIED, WHITEOUT, draw_upper, part_of
+from container_lib.teaching.upper_view import EMPTIED, WHITEOUT, draw_upper, part_of
 
 NAMES = st.sampled_from(["a", "b", "c"])
 KINDS = st.sampled_from(["file", "directory", "whiteout", "opaque"])

@@ -6,7 +6,7 @@ import pytest
 
 from container_lib.errors import NotFound
 from container_lib.teaching.layer_map import draw_layer_map, layer_lines
-from container_lib.teaching.upper import COPIED, MERGED, NEW, draw_upper, part_of
+from container_lib.teaching.upper_view import COPIED, MERGED, NEW, draw_upper, part_of
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from container_lib.errors import NotFound
 from container_lib.kernel.overlayfs import OPAQUE
+from container_lib.storage.layers.upper import is_whiteout
 from container_lib.teaching.picture import BLUE, GREEN, ORANGE, PINK, VERMILION, Cell, Picture, table, tint
 
 NEW, COPIED, WHITEOUT, EMPTIED, MERGED = "new", "copied up", "whiteout", "opaque", "merged"
@@ -61,11 +62,6 @@ def part_of(entry: Path, upper: Path, lowers: Sequence[Path] = ()) -> str:
     if below is None or is_whiteout(below.lstat()):
         return NEW
     return MERGED if stat.S_ISDIR(status.st_mode) else COPIED
-
-
-def is_whiteout(status: os.stat_result) -> bool:
-    """Tell whether this is how overlayfs says "deleted": a character device with the number 0:0."""
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def _walk(directory: Path) -> Iterator[Path]:
