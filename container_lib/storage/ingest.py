@@ -29,15 +29,15 @@ def begin(ingest: Path) -> tuple[Path, int]:
 
 
 @contextmanager
-def holding(path: Path) -> Iterator[None]:
-    """Hold the directory `path`, made if need be and empty; whoever else wants it waits.
+def holding(path: Path) -> Iterator[Path]:
+    """Hold the directory `path`, made if need be and empty, and give it; whoever else wants it waits.
 
     What is still at `path` in the end is removed: rename it away when it is whole.
     """
     fd = _lock_directory(path)
     try:
         _empty(path)  # what a killed writer left
-        yield
+        yield path
     finally:
         if _is_at(path, fd):
             shutil.rmtree(path)
