@@ -142,7 +142,7 @@ class _Packer:
         file = node.open()
         try:
             status = os.fstat(file)  # newer than the node's: what is true of the open file is what is written
-            if (status.st_dev, status.st_ino) != (node.status.st_dev, node.status.st_ino):
+            if _identity(status) != _identity(node.status):
                 raise _changed(node, "another file took its place")
             self._write(self._header(node, status, headers.FILE))
             self._copy(node, file, status)
@@ -155,7 +155,7 @@ class _Packer:
         has_holes = status.st_blocks * 512 < size
         for begin, end, data in _parts(file, size) if has_holes else ((0, size, True),):
             while begin < end:
-                piece = os.pread(file, min(end - begin, PIECE), begin) if data else _ZEROS[: end - begin]
+                piece = _read(node, file, begin, end) if data else _ZEROS[: end - begin]
                 if not piece:
                     raise _changed(node, f"it shrank from {size} to {begin} bytes")
                 self._stream.write(piece)
@@ -217,6 +217,18 @@ def _hides(whiteout: Whiteout) -> bytes:
     if name.startswith(WHITEOUT):
         raise InvalidImage(f"{show(whiteout.path)}: a layer cannot say that a file of this name is gone")
     return os.path.join(directory, WHITEOUT + name)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    """Return what tells a file from another one; of another type, it may have the number of one just removed."""
+    return status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode)
+
+
+def _read(node: Node, file: int, begin: int, end: int) -> bytes:
+    try:
+        return os.pread(file, min(end - begin, PIECE), begin)
+    except OSError as error:
+        raise trees.failed("read", node.path, error) from error
 
 
 def _parts(file: int, size: int) -> list[tuple[int, int, bool]]:
