@@ -87,12 +87,16 @@ class Layers:
             return 0
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            size = int(self._mark(chain_id).get("bytes", 0))
+            size = self.size(chain_id)
             os.rename(self.path(chain_id).parent, aside)
             shutil.rmtree(aside)
         finally:
             os.close(fd)
         return size
+
+    def size(self, chain_id: str) -> int:
+        """Return how many bytes a layer has, unpacked; 0 if it is not there."""
+        return int(self._mark(chain_id).get("bytes", 0))
 
     def verify(self, chain_id: str) -> str:
         """Return what is wrong with a layer that is there, "" if nothing is."""
