@@ -135,11 +135,11 @@ same_python() {
 # --- the base image ---------------------------------------------------------------------------------------
 
 make_base_image() {
-    local target=${CONTAINER_LIB_ROOT:-/var/lib/container_lib}/rootfs/busybox
+    local target=${CONTAINER_LIB_ROOT:-/var/lib/container_lib}
     [ "$(id -u)" = 0 ] || [ -n "${CONTAINER_LIB_ROOT:-}" ] || return 0
     cd "$root" # where the module is
-    /usr/bin/python3 -E -S -m machine.base_image --check busybox "$target" 2>/dev/null ||
-        step "base image in $target" /usr/bin/python3 -E -S -m machine.base_image busybox "$target"
+    "$venv/bin/python" -m machine.base_image --check --root "$target" busybox 2>/dev/null ||
+        step "base image in $target" "$venv/bin/python" -m machine.base_image --root "$target" busybox
 }
 
 # --- how it speaks ----------------------------------------------------------------------------------------

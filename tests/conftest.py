@@ -18,7 +18,7 @@ from container_lib.kernel import procfs
 from container_lib.kernel.syscalls import capget
 from container_lib.runtime import client, reserve
 from container_lib.runtime.outcome import Places
-from machine.base_image import build_busybox
+from machine.base_image.busybox import build_busybox
 
 
 @pytest.fixture

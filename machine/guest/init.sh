@@ -67,13 +67,13 @@ if [ -n "$ADDRESS" ]; then
     rm -f /etc/resolv.conf && echo "nameserver 10.0.2.3" >/etc/resolv.conf
 fi
 
-# 5. a root file system for containers, the first time
+# 5. an image for containers, the first time
 export HOME=/root LANG=C.UTF-8 CONTAINER_LIB_GUEST=1
 export PATH="$BIN:/usr/local/sbin:/usr/local/bin:$PATH"
 cd "$CHECKOUT"
-[ -d /var/lib/container_lib/rootfs/busybox ] ||
-    "$PYTHON" -m machine.base_image busybox /var/lib/container_lib/rootfs/busybox ||
-    echo "guest: there is no base image, containers have no root file system to start from"
+[ -f /var/lib/container_lib/images/index.json ] ||
+    "$PYTHON" -m machine.base_image busybox ||
+    echo "guest: there is no base image, containers have nothing to start from"
 
 # 6. from here on, agent.py is process 1
 trap - EXIT

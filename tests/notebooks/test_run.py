@@ -17,7 +17,7 @@ import pytest
 
 from container_lib.cgroups import group, hierarchy
 from container_lib.engine.places import DEFAULT_ROOT
-from machine.base_image import build_busybox
+from machine.base_image.busybox import build_busybox
 from tests.notebooks.running import NAMES, Home, bundles, outputs, run_all, texts, value
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from machine.base_image import BaseImageError, Entry, build_busybox, find_busybox, is_static_elf, plan_busybox
+from container_lib.errors import Conflict, NotFound
+from machine.base_image.busybox import Entry, build_busybox, find_busybox, is_static_elf, plan_busybox
 
 
 @pytest.fixture
@@ -92,9 +93,9 @@ def test_a_damaged_image_is_made_whole(image: Path, harm: str) -> None:
 
 
 def test_what_a_killed_builder_left_is_removed_and_nothing_else(image: Path) -> None:
-    leftover = image.parent / ".busybox.being-built.abc"
+    leftover = image.parent / ".busybox.being-built" / "new"
     neighbour = image.parent / "debian"
-    leftover.mkdir()
+    leftover.mkdir(parents=True)
     neighbour.mkdir()
     build_busybox(image)
     assert sorted(image.parent.iterdir()) == [image, neighbour]
@@ -103,7 +104,7 @@ def test_what_a_killed_builder_left_is_removed_and_nothing_else(image: Path) -> 
 def test_a_build_that_fails_leaves_the_old_image(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (image / "mine").touch()
     broken = [*plan_busybox(find_busybox()), Entry("no/such/place", 0o644, content=b"")]
-    monkeypatch.setattr("machine.base_image.plan_busybox", lambda _: broken)
+    monkeypatch.setattr("machine.base_image.busybox.plan_busybox", lambda _: broken)
     with pytest.raises(FileNotFoundError):
         build_busybox(image)
     assert (image / "mine").exists()
@@ -114,7 +115,7 @@ def test_an_image_with_something_mounted_in_it_is_not_removed(image: Path) -> No
     """Else the files of whatever is mounted there would go with the old image."""
     program = f"""
 import subprocess, pathlib
-from machine.base_image import build_busybox
+from machine.base_image.busybox import build_busybox
 image = pathlib.Path({str(image)!r})
 subprocess.run(["mount", "-t", "tmpfs", "none", image / "dev"], check=True)
 (image / "dev" / "precious").touch()
@@ -126,7 +127,7 @@ except Exception as error:
 """
     command = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", program]
     outcome = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert outcome.stdout.split() == [BaseImageError.__name__, "True"], outcome.stderr
+    assert outcome.stdout.split() == [Conflict.__name__, "True"], outcome.stderr
 
 
 def test_a_program_that_needs_a_loader_is_refused() -> None:
@@ -138,7 +139,7 @@ def test_a_program_that_needs_a_loader_is_refused() -> None:
 def test_without_a_static_busybox_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("machine.base_image.BUSYBOX_PLACES", (tmp_path / "none", Path(sys.executable)))
-    with pytest.raises(BaseImageError, match="hint: apt-get install busybox-static"):
+    monkeypatch.setattr("machine.base_image.busybox.BUSYBOX_PLACES", (tmp_path / "none", Path(sys.executable)))
+    with pytest.raises(NotFound, match="hint: apt-get install busybox-static"):
         build_busybox(tmp_path / "image")
     assert not (tmp_path / "image").exists()

@@ -1,7 +1,7 @@
 """A root filesystem out of one file: Debian's static busybox, and a name for each of its tools.
 
-    build_busybox(Path("/var/lib/container_lib/rootfs/busybox"))
-    python -m machine.base_image [--check] busybox [TARGET]
+    build_busybox(Path("/var/lib/container_lib/rootfs/busybox"))      the tree, as a directory
+    build_image(Store(Path("/var/lib/container_lib")))                the same as an image: busybox:latest
 
 What a container needs to start is little: a program that needs no library from outside, a shell under the
 name that everybody calls, places to mount /proc, /sys and /dev on, and two texts that give user 0 a name:
@@ -12,27 +12,36 @@ name that everybody calls, places to mount /proc, /sys and /dev on, and two text
     etc/passwd, etc/group   root and nobody
     proc sys dev run tmp    empty: the runtime mounts on them
 
-The tree is a plan first (`plan_busybox`), which can be printed and compared, and is written second: beside
-the target, then renamed into place, so that no one ever sees half of it. A tree that is as planned already is
-left alone. Every time stamp is 0, so that the same busybox always gives the same bytes, whoever builds it.
+The tree is a plan first (`plan_busybox`), which can be printed and compared. From the plan comes a directory:
+written beside the target, then renamed into place, so that no one ever sees half of it; a tree that is as planned
+already is left alone. Or a layer: tar entries, without a file being written. Every time stamp is 0 and every owner
+is root, so that the same busybox always gives the same bytes, whoever builds it.
 
 Left out: device nodes (they need root; the runtime makes /dev), a package manager, a libc.
-See busybox(1), elf(5), rename(2).
+See busybox(1), elf(5), rename(2), and image-spec layer.md.
 """
 
-import argparse
-import fcntl
+import io
 import os
-import shutil
 import stat
 import struct
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+from container_lib.errors import Conflict, NotFound
+from container_lib.images.config import History, ImageConfig, timestamp
+from container_lib.images.image import Image
+from container_lib.images.store import Store
+from container_lib.storage import digest, ingest
+from container_lib.storage.layers import headers
+from container_lib.storage.layers.compression import Kind, Writable
+from container_lib.storage.layers.headers import Header
+from container_lib.storage.layers.stream import Packed, Stream
+from container_lib.storage.layers.writing import blocks, padding
+from machine.base_image import adding
 
 BUSYBOX_PLACES = (Path("/bin/busybox"), Path("/usr/bin/busybox"))
 PT_INTERP = 3  # the program header that names a dynamic loader, elf(5)
@@ -60,10 +69,6 @@ TEXTS = {
 }
 
 
-class BaseImageError(Exception):
-    """A base image could not be built; the message says which path and why."""
-
-
 @dataclass(frozen=True)
 class Entry:
     """One name in the root filesystem: a directory, a symbolic link (`link`) or a file (`content`)."""
@@ -77,15 +82,52 @@ class Entry:
 def build_busybox(target: Path, busybox: Path | None = None) -> Path:
     """Make `target` a busybox root filesystem, unless it is one already; return `target`.
 
-    Needs no root and no network. Raises BaseImageError where there is no static busybox, or where something
+    Needs no root and no network. Raises `NotFound` where there is no static busybox, `Conflict` where something
     is mounted inside the tree that is to be replaced.
     """
     plan = plan_busybox(busybox or find_busybox())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.parent):
+    with ingest.holding(target.parent / f".{target.name}.being-built") as aside:
         if not is_as_planned(target, plan):
-            _replace(target, plan)
+            _replace(target, plan, aside)
     return target
+
+
+def build_image(store: Store) -> Image:
+    """Put the tree into the store as busybox:latest. Raises `NotFound`, `KernelError`."""
+    program = find_busybox()
+    plan = plan_busybox(program)
+
+    def configure(diff_id: str) -> ImageConfig:
+        return configuration(diff_id, program)
+
+    return adding.add(store, ["busybox:latest"], lambda sink: write_layer(plan, sink), configure)
+
+
+def image_id(plan: Iterable[Entry], busybox: Path) -> str:
+    """The ID that the image has or would have."""
+    packed = write_layer(plan, io.BytesIO(), "none")
+    return digest.of(configuration(packed.diff_id, busybox).to_json())
+
+
+def write_layer(plan: Iterable[Entry], sink: Writable, compression: Kind = "gzip") -> Packed:
+    """Write the tree as a layer into `sink`."""
+    with Stream(sink, compression) as stream:
+        entries = [Entry(".", 0o755), *plan]
+        for entry in entries:
+            content = entry.content or b""
+            stream.write(blocks(_header(entry)) + content + padding(len(content)))
+        return stream.finish(len(entries), ())
+
+
+def configuration(diff_id: str, busybox: Path) -> ImageConfig:
+    """What the image of the tree says of itself; its time is that of the program's release, as Debian dates it."""
+    created = timestamp(datetime.fromtimestamp(int(busybox.stat().st_mtime), UTC))
+    history = (
+        History(created, f"ADD {busybox.name} and its names", comment="from Debian's busybox-static"),
+        History(created, 'CMD ["sh"]', empty_layer=True),
+    )
+    run = {"Cmd": ["sh"], "Env": [adding.PATH]}
+    return ImageConfig(adding.this_platform(), (diff_id,), run, history, created)
 
 
 def find_busybox() -> Path:
@@ -93,9 +135,8 @@ def find_busybox() -> Path:
     for place in BUSYBOX_PLACES:
         if place.exists() and is_static_elf(place):
             return place
-    raise BaseImageError(
-        f"no static busybox at {' or '.join(map(str, BUSYBOX_PLACES))}\nhint: apt-get install busybox-static"
-    )
+    places = " or ".join(map(str, BUSYBOX_PLACES))
+    raise NotFound(f"no static busybox at {places}", "apt-get install busybox-static")
 
 
 def is_static_elf(program: Path) -> bool:
@@ -139,15 +180,22 @@ def _entry_is_there(path: Path, entry: Entry) -> bool:
         return False
 
 
-def _replace(target: Path, plan: list[Entry]) -> None:
+def _header(entry: Entry) -> Header:
+    """The same for a tar stream: owned by root, from 1970."""
+    path = entry.path.encode()
+    if entry.link is not None:
+        return Header(path, headers.SYMLINK, entry.mode, link=entry.link.encode())
+    if entry.content is not None:
+        return Header(path, headers.FILE, entry.mode, size=len(entry.content))
+    return Header(path + b"/", headers.DIRECTORY, entry.mode)
+
+
+def _replace(target: Path, plan: list[Entry], aside: Path) -> None:
     _refuse_if_mounted_on(target)
-    with ExitStack() as cleanup:
-        aside = Path(tempfile.mkdtemp(prefix=_leftover_prefix(target), dir=target.parent))
-        cleanup.callback(shutil.rmtree, aside)
-        _write(aside / "new", plan)
-        if target.exists():
-            target.rename(aside / "old")
-        (aside / "new").rename(target)
+    _write(aside / "new", plan)
+    if target.exists():
+        target.rename(aside / "old")
+    (aside / "new").rename(target)
 
 
 def _write(root: Path, plan: list[Entry]) -> None:
@@ -173,51 +221,4 @@ def _refuse_if_mounted_on(target: Path) -> None:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount_point = line.split()[4]
         if mount_point == real or mount_point.startswith(real + "/"):
-            raise BaseImageError(
-                f"{mount_point} is mounted, won't replace {target}\nhint: byhand doctor --clean"
-            )
-
-
-def _leftover_prefix(target: Path) -> str:
-    return f".{target.name}.being-built."
-
-
-@contextmanager
-def _locked(parent: Path) -> Iterator[None]:
-    """One builder at a time. Whoever holds the lock may remove what a killed builder left behind."""
-    handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        for leftover in parent.glob(".*.being-built.*"):
-            shutil.rmtree(leftover)
-        yield
-    finally:
-        os.close(handle)
-
-
-def default_target() -> Path:
-    """Where the engine looks for its base image."""
-    return Path(os.environ.get("CONTAINER_LIB_ROOT", "/var/lib/container_lib")) / "rootfs" / "busybox"
-
-
-def main(argv: list[str] | None = None) -> int:
-    """The command line: build the image, print where it is."""
-    parser = argparse.ArgumentParser(
-        prog="python -m machine.base_image", description="build a base image offline"
-    )
-    parser.add_argument("--check", action="store_true", help="build nothing: exit 0 if it is there, 1 if not")
-    parser.add_argument("image", choices=["busybox"], help="which image")
-    parser.add_argument("target", nargs="?", type=Path, default=default_target(), help="directory to make")
-    wish = parser.parse_args(argv)
-    try:
-        if wish.check:
-            return 0 if is_as_planned(wish.target, plan_busybox(find_busybox())) else 1
-        print(build_busybox(wish.target))
-    except (BaseImageError, OSError) as error:
-        print(f"base_image: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            raise Conflict(f"{mount_point} is mounted, won't replace {target}", "byhand doctor --clean")

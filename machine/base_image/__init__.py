@@ -1,0 +1,1 @@
+"""Base images out of Debian's packages: busybox, debian, jre. Nothing is fetched from a registry."""
