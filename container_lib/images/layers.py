@@ -122,6 +122,7 @@ class Layers:
     ) -> None:
         from container_lib.storage.layers.unpacking import unpack
 
+        (aside / "diff").mkdir()
         with open(blob, "rb", buffering=0) as source:
             done = unpack(
                 source,
