@@ -35,13 +35,17 @@ def draw_layer_sizes(images: Iterable[Image]) -> Picture:
 def _bar(image: Image, longest: int, colours: dict[str, str]) -> str:
     segments = "".join(
         f'<div title="{layer.digest}" style="{_SEGMENT};{tint(colours[layer.digest])};'
-        f'flex:0 0 {max(100 * layer.size / longest - 0.4, 0.6):.2f}%">{size_in_words(layer.size)}</div>'
+        f'flex:0 0 {max(100 * layer.size / longest - 0.4, 0.6):.2f}%">{_label(layer.size, longest)}</div>'
         for layer in image.manifest.layers
     )
     name = (
         f'<div style="flex:0 0 11em;font-size:13px;line-height:26px"><code>{escape(str(image))}</code></div>'
     )
     return f'<div style="display:flex;margin:3px 0">{name}<div style="{_BAR}">{segments}</div></div>'
+
+
+def _label(size: int, longest: int) -> str:
+    return size_in_words(size) if size > longest * 0.07 else ""  # no room for it: the table has it
 
 
 def _row(layer: Descriptor, images: list[Image], colour: str) -> list[str | Cell]:
