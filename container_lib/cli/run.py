@@ -8,8 +8,9 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable
 
-from container_lib.engine.engine import Engine, RunningContainer
+from container_lib.engine.engine import Engine
 
 PROXIED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -25,7 +26,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     flag("-e", "--env", action="append", default=[], metavar="NAME=VALUE", help="set an environment variable")
     flag("-w", "--workdir", default="", metavar="DIR", help="working directory in the container")
     flag("-u", "--user", default="", metavar="USER[:GROUP]", help="name or number")
-    flag("-v", "--volume", action="append", default=[], metavar="HERE:THERE[:ro]", help="bind mount")
+    flag(
+        "-v",
+        "--volume",
+        action="append",
+        default=[],
+        metavar="HERE:THERE[:ro]",
+        help="a directory, or a volume",
+    )
+    flag("--entrypoint", default="", metavar="COMMAND", help="instead of the image's entrypoint")
+    flag("--name", default="", help="a name for the container; by default one is chosen")
     flag("--read-only", action="store_true", help="mount the root filesystem read-only")
     flag("--network", default="none", choices=("none", "host"), help="none (the default so far) or host")
     for name in ("pid", "uts", "ipc"):
@@ -36,9 +46,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     flag("--cap-drop", action="append", default=[], metavar="CAP", help="drop a capability, or ALL")
     flag("--ulimit", action="append", default=[], metavar="NAME=SOFT[:HARD]", help="such as nofile=1024")
     flag("-i", "--interactive", action="store_true", help="keep stdin open")
-    flag("--rm", action="store_true", help="remove it when it exits: always so for now")
-    flag("image", metavar="IMAGE", help="a name below the engine's rootfs directory, or a path with a slash")
-    flag("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="by default sh")
+    flag("--rm", action="store_true", help="remove the container, and what it wrote, when it exits")
+    flag("image", metavar="IMAGE", help="a name, or the path of a root filesystem: /srv/rootfs, ./rootfs")
+    flag("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="by default the image's")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -46,10 +56,11 @@ def main(arguments: argparse.Namespace) -> int:
     engine = Engine(warn=lambda text: print(f"WARNING: {text}", file=sys.stderr), keep_reserve=False)
     left_out = ("main", "invoked", "image", "command", "interactive", "rm")
     options = {name: value for name, value in vars(arguments).items() if name not in left_out}
+    options["remove"] = arguments.rm
     stdin = 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)
     proxy = SignalProxy()  # before the start: a signal may come while the container is on its way
     with engine.start(arguments.image, *arguments.command, stdio=(stdin, 1, 2), **options) as container:
-        proxy.attach(container)
+        proxy.attach(container.kill)
         return container.wait().code
 
 
@@ -57,22 +68,22 @@ class SignalProxy:
     """Passes signals on to PID 1, those too that came before there was one; the third interrupt kills it."""
 
     def __init__(self) -> None:
-        self.container: RunningContainer | None = None
+        self.kill: Callable[[int], None] | None = None
         self.early: list[int] = []
         self.interrupts = 0
         for number in PROXIED:
             signal.signal(number, self.pass_on)
 
-    def attach(self, container: RunningContainer) -> None:
-        """Tell whom to pass signals to."""
-        self.container = container
+    def attach(self, kill: Callable[[int], None]) -> None:
+        """Tell how to pass signals on."""
+        self.kill = kill
         for number in self.early:
             self.pass_on(number, None)
 
     def pass_on(self, number: int, _frame: object) -> None:
         """Handle one signal."""
-        if self.container is None:
+        if self.kill is None:
             self.early.append(number)
             return
         self.interrupts += number in (signal.SIGINT, signal.SIGTERM)
-        self.container.kill(signal.SIGKILL if self.interrupts >= 3 else number)
+        self.kill(signal.SIGKILL if self.interrupts >= 3 else number)

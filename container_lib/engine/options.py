@@ -4,8 +4,7 @@ The names are the flags' names with `_` for `-`; the values are what one types (
 numbers themselves. Where this machine cannot do what an option asks, Docker's rule holds: a limit without its
 controller is discarded with a warning, and the container runs.
 
-Left out so far: --network other than none and host, -t, -d, and images (a name means a directory below
-<root>/rootfs). See docker run(1).
+Left out so far: --network other than none and host, -t, -d. See docker run(1).
 """
 
 import os
@@ -59,13 +58,17 @@ class Options:
     cap_add: Sequence[str] = ()
     cap_drop: Sequence[str] = ()
     ulimit: Sequence[str] = ()
+    entrypoint: str = ""
     time_offsets: dict[str, int] = field(default_factory=dict)
 
 
 def to_spec(
-    argv: Sequence[str], rootfs: Path, options: Options, tree: Hierarchy | None
+    argv: Sequence[str], layers: Sequence[Path], options: Options, tree: Hierarchy | None
 ) -> tuple[Spec, list[str]]:
-    """Return the `Spec` and the warnings that go with it. Raises `InvalidValue`, `NotFound`."""
+    """Return the `Spec` and the warnings that go with it. Raises `InvalidValue`, `NotFound`.
+
+    `layers` are the directories of the root filesystem, topmost first; one is enough.
+    """
     limits, warnings = limits_of(options, tree)
     kept, missing = capabilities.keep(options.cap_add, options.cap_drop)
     if missing:
@@ -74,11 +77,12 @@ def to_spec(
             f"this process does not hold {names}: the container gets the rest of what was asked for"
         )
     given_rlimits, lowered = rlimits_of(options)
-    uid, gid = users.find(rootfs, options.user)
+    uid, gid = users.find(layers, options.user)
     id_map = identity.REMAPPED if options.userns == "remap" else identity.ROOT_TO_SELF
     spec = Spec(
         argv=tuple(argv),
-        rootfs=rootfs,
+        rootfs=layers[0],
+        lowers=tuple(layers[1:]),
         hostname=options.hostname,
         env=environment(options.env),
         cwd=options.workdir,

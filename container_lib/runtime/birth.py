@@ -12,6 +12,7 @@ import os
 import select
 import signal
 from _socket import socket
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from container_lib.cgroups import group as cgroup
 from container_lib.kernel import trace
 from container_lib.runtime import client, handshake, records
 from container_lib.runtime.interrupts import held_back
-from container_lib.runtime.outcome import Places
+from container_lib.runtime.outcome import Exit, Places, exit_of
 
 Target = tuple[int, int, Path | None]
 """A running container to join: (pidfd of its PID 1, namespaces as flags, its cgroup)"""
@@ -42,7 +43,8 @@ class Born:
         self.control, self.control_theirs = client.socketpair()
         for sock in (self.exit_socket, self.exit_theirs, self.control, self.control_theirs):
             self.stack.callback(sock.close)
-        self.collected = False
+        self.on_end: Callable[[Exit | None], None] | None = None
+        self.exit: Exit | None = None
         self._released = False
         self._owner = os.getpid()
 
@@ -56,6 +58,12 @@ class Born:
             self.pidfd = descriptors[0]
             self.stack.callback(os.close, self.pidfd)
             trace.extend(calls)
+
+    def ended(self, message: tuple[Any, ...]) -> Exit:
+        """Take note of how it ended, from the launcher's ("exited", status, usage)."""
+        _, status, figures = message
+        self.exit = exit_of(status, figures, self.group)
+        return self.exit
 
     @property
     def alive(self) -> bool:
@@ -74,12 +82,14 @@ class Born:
         with held_back():
             self._released = True
             self.hear_started()
-            if self.pidfd >= 0 and not self.collected:
+            if self.pidfd >= 0 and self.exit is None:
                 with suppress(ProcessLookupError):  # it may have ended meanwhile
                     signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-                while handshake.receive(self.exit_socket) is not None:
-                    continue
+                while (message := handshake.receive(self.exit_socket)) is not None:
+                    self.ended(message)
             self.stack.close()
+            if self.on_end is not None:
+                self.on_end(self.exit)
 
     def __del__(self) -> None:
         """Forgotten is released: a cell that runs again and rebinds its name leaves nothing running."""

@@ -22,7 +22,7 @@ from container_lib.isolation import namespaces
 from container_lib.runtime import starting
 from container_lib.runtime.birth import Born, readable
 from container_lib.runtime.interrupts import held_back
-from container_lib.runtime.outcome import Exit, Places, Result
+from container_lib.runtime.outcome import Exit, Layer, Places, Result
 from container_lib.runtime.spec import Spec
 
 
@@ -85,13 +85,15 @@ def start(
     stdio: tuple[int, int, int] | None = None,
     before_exec: Callable[[int], None] | None = None,
     keep_reserve: bool = True,
+    layer: Layer | None = None,
 ) -> Container:
     """Start a container; when this returns, its command has been executed.
 
     `stdio` are the descriptors for its 0, 1 and 2 (by default /dev/null). `before_exec` is called with the pid
     when all is built and nothing has been executed yet. `keep_reserve` prepares the next start (runtime.reserve);
-    a process that starts only one has no use for it. Raises `InvalidValue`, `NotFound`, `CommandNotFound`,
-    `CommandNotExecutable`, `KernelError`; after any of them nothing is left behind.
+    a process that starts only one has no use for it. `layer` keeps what the container writes. Raises
+    `InvalidValue`, `NotFound`, `CommandNotFound`, `CommandNotExecutable`, `KernelError`; after any of them nothing
+    is left behind.
     """
     with ExitStack() as stack:
         if stdio is None:
@@ -99,18 +101,24 @@ def start(
                 null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
                 stack.callback(os.close, null)
             stdio = (null, null, null)
-        born = starting.start(spec, places, stdio, before_exec, keep_reserve=keep_reserve)
+        born = starting.start(spec, places, stdio, before_exec, keep_reserve=keep_reserve, layer=layer)
         return Container(spec, places, born)
 
 
-def run(spec: Spec, places: Places, timeout: float | None = None, stdin: int | None = None) -> Result:
+def run(
+    spec: Spec,
+    places: Places,
+    timeout: float | None = None,
+    stdin: int | None = None,
+    layer: Layer | None = None,
+) -> Result:
     """Run a container to its end and return its exit and its output.
 
     Raises what `start` raises, and `TimeoutError` after `timeout` seconds (the container is then killed).
     """
 
     def begin(stdio: tuple[int, int, int]) -> Container:
-        return start(spec, places, stdio if stdin is None else (stdin, *stdio[1:]))
+        return start(spec, places, stdio if stdin is None else (stdin, *stdio[1:]), layer=layer)
 
     return _capture(begin, timeout)
 

@@ -1,4 +1,4 @@
-"""The plain values around a container's life: where its traces are kept, and how it ended.
+"""The plain values around a container's life: where its traces are kept, whom to tell of it, and how it ended.
 
 See wait(2), and docker run's "Exit status".
 """
@@ -6,6 +6,7 @@ See wait(2), and docker run's "Exit status".
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from container_lib.cgroups.group import keyed
 
@@ -42,6 +43,16 @@ class Exit:
     user_time: int = 0
     system_time: int = 0
     max_rss: int = 0
+
+
+class Layer(Protocol):
+    """Who keeps a container's writable layer on disk, and is told of its life."""
+
+    def begin(self, container_id: str) -> Path:
+        """Return a directory with an upper/ and a work/: the container has its id, and nothing has run yet."""
+
+    def end(self, exit_: Exit | None) -> None:
+        """The container is over, and all of its processes; None where nobody knows how it ended."""
 
 
 @dataclass(frozen=True)

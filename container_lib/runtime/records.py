@@ -49,11 +49,19 @@ def write(run_dir: Path, record: Record) -> Path:
 def read_all(run_dir: Path) -> Iterator[Record]:
     """Yield every record. One that is removed meanwhile is passed over."""
     for path in sorted((run_dir / "containers").glob("*.json")):
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-        except FileNotFoundError:
-            continue
-        yield Record(fields["id"], fields["group"], tuple(fields["launcher"]), tuple(fields["argv"]))
+        record = read(run_dir, path.stem)
+        if record is not None:
+            yield record
+
+
+def read(run_dir: Path, container_id: str) -> Record | None:
+    """Return the record of a container; None where there is none."""
+    try:
+        text = path_of(run_dir, container_id).read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return None
+    fields = json.loads(text)
+    return Record(fields["id"], fields["group"], tuple(fields["launcher"]), tuple(fields["argv"]))
 
 
 def temporary_files(run_dir: Path) -> list[Path]:

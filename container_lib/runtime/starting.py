@@ -6,6 +6,7 @@ A failure or an interrupt at any point releases what was born, as the release of
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from container_lib import errors
@@ -15,7 +16,7 @@ from container_lib.kernel import trace
 from container_lib.runtime import handshake, reserve
 from container_lib.runtime.birth import Born, Target, bear
 from container_lib.runtime.interrupts import held_back
-from container_lib.runtime.outcome import Exit, Places, exit_of
+from container_lib.runtime.outcome import Exit, Layer, Places
 from container_lib.runtime.spec import Spec, birth, check, order
 
 Stdio = tuple[int, int, int]
@@ -32,6 +33,7 @@ def start(
     before_exec: Callable[[int], None] | None = None,
     target: Target | None = None,
     keep_reserve: bool = True,
+    layer: Layer | None = None,
 ) -> Born:
     """Start the container, or with a `target` a process inside of it. Raises; then nothing is left."""
     check(spec)
@@ -40,6 +42,9 @@ def start(
     try:
         with held_back():
             born = get_born(spec, places, target)
+            if layer is not None:
+                born.on_end = layer.end
+                spec = replace(spec, writable=layer.begin(born.id))
             put_limits(spec, places, born)
             send_order(spec, places, born, stdio, wait=before_exec is not None, joins=target is not None)
             born.hear_started()
@@ -86,6 +91,8 @@ def hear_ready(born: Born, before_exec: Callable[[int], None] | None) -> None:
     while (message := handshake.receive(born.control)) is not None:
         if message[0] == "failed":
             trace.extend(message[-1])
+            if born.pidfd >= 0:
+                collect(born)  # it ends by itself, with the exit code that says why
             raise error_of(message)
         ready = True
         trace.extend(message[1])
@@ -110,6 +117,4 @@ def collect(born: Born) -> Exit:
     message = handshake.receive(born.exit_socket)
     if message is None:
         raise LauncherDied(f"the launcher was killed, and its container (pid {born.pid}) with it")
-    born.collected = True
-    _, status, figures = message
-    return exit_of(status, figures, born.group)
+    return born.ended(message)

@@ -17,7 +17,7 @@ import pytest
 
 from container_lib.cgroups import group, hierarchy
 from container_lib.engine.places import DEFAULT_ROOT
-from machine.base_image.busybox import build_busybox
+from machine.base_image import making
 from tests.notebooks.running import NAMES, Home, bundles, outputs, run_all, texts, value
 
 
@@ -31,7 +31,7 @@ def home(root: None) -> Iterator[Home]:
         if os.environ.get("CONTAINER_LIB_GUEST"):
             ours = replace(ours, root_dir=DEFAULT_ROOT)
         else:
-            build_busybox(ours.root_dir / "rootfs" / "busybox")
+            making.make("busybox", ours.root_dir)
         yield ours
         if ours.parent.is_dir():
             group.kill(ours.parent)

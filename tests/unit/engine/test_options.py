@@ -77,19 +77,19 @@ def test_users_are_those_of_the_image(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/:/bin/false\nbroken\n")
     (tmp_path / "etc/group").write_text("staff:x:50:\n")
-    assert users.find(tmp_path, "") == (0, 0)
-    assert users.find(tmp_path, "web") == (33, 34)
-    assert users.find(tmp_path, "33:staff") == (33, 50)
-    assert users.find(tmp_path, "1000:1001") == (1000, 1001)
+    assert users.find([tmp_path], "") == (0, 0)
+    assert users.find([tmp_path], "web") == (33, 34)
+    assert users.find([tmp_path], "33:staff") == (33, 50)
+    assert users.find([tmp_path], "1000:1001") == (1000, 1001)
     with pytest.raises(NotFound, match="unable to find user nobody"):
-        users.find(tmp_path, "nobody")
+        users.find([tmp_path], "nobody")
 
 
 def test_an_images_passwd_cannot_lead_out_of_it(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/passwd").symlink_to("/etc/passwd")
     with pytest.raises(NotFound):
-        users.find(tmp_path, "daemon")
+        users.find([tmp_path], "daemon")
 
 
 def test_each_run_directory_has_a_cgroup_of_its_own(tmp_path: Path) -> None:
