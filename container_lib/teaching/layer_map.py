@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from container_lib.kernel.overlayfs import OPAQUE
@@ -48,10 +49,9 @@ class Line:
 
 
 def draw_layer_map(layers: Mapping[str, Path], fold: int = FOLDED) -> Picture:
-    """Return the table. A directory of one layer alone with more than `fold` entries is told in one line."""
-    rows = [
-        _row(line, list(layers), more) for line, more in _fold(list(layer_lines([*layers.values()])), fold)
-    ]
+    """Return the table. More than `fold` neighbours that are of one layer alone are told in one line."""
+    lines = list(layer_lines([*layers.values()]))
+    rows = [_row(line, list(layers), text) for line, text in _fold(lines, fold)]
     note = " · ".join(f"{sign} {word}" for sign, word in SIGNS.items())
     return table("", ["in the merged tree", *layers, "seen from"], rows, note)
 
@@ -111,24 +111,40 @@ def _is_directory(path: Path) -> bool:
     return stat.S_ISDIR(path.lstat().st_mode)
 
 
-def _fold(lines: list[Line], most: int) -> Iterator[tuple[Line, int]]:
-    """Give each line with 0, or with how many lines below it are left out."""
+def _fold(lines: list[Line], most: int) -> Iterator[tuple[Line, str]]:
+    """Give each line with its text. More than `most` neighbours of one layer alone are told in one line."""
+    for (parent, layers, alone), group in groupby(_fold_directories(lines, most), _neighbourhood):
+        neighbours = list(group)
+        if alone and len(layers) == 1 and len(neighbours) > most:
+            yield neighbours[0][0], f"{parent}…  {len(neighbours)} entries"
+        else:
+            yield from neighbours
+
+
+def _fold_directories(lines: list[Line], most: int) -> Iterator[tuple[Line, str]]:
+    """The same, for a directory that is in one layer alone with all that is in it."""
     folded = ""
     for number, line in enumerate(lines):
         if folded and line.name.startswith(folded):
             continue
-        folded, more = "", 0
+        folded, text = "", line.name
         if line.name.endswith("/") and len(line.layers) == 1:
             below = [each for each in lines[number + 1 :] if each.name.startswith(line.name)]
             if len(below) > most and all(each.layers == line.layers for each in below):
-                folded, more = line.name, len(below)
-        yield line, more
+                folded, text = line.name, f"{line.name}  … {len(below)} entries"
+        yield line, text
 
 
-def _row(line: Line, names: Sequence[str], more: int) -> list[str | Cell]:
+def _neighbourhood(told: tuple[Line, str]) -> tuple[str, tuple[int, ...], bool]:
+    """The directory of a line, its layers, and whether nothing is below it."""
+    line, _ = told
+    parent, slash, _ = line.name.rstrip("/").rpartition("/")
+    return parent + slash, tuple(line.layers), not line.name.endswith("/")
+
+
+def _row(line: Line, names: Sequence[str], text: str) -> list[str | Cell]:
     colours = [COLOURS[number % len(COLOURS)] for number in range(len(names))]
     style = "text-decoration:line-through" if line.seen is None else tint(colours[line.seen])
-    text = line.name + (f"  … {more} entries" if more else "")
     marks = [_sign(mark, colour) for mark, colour in zip(line.marks, colours, strict=True)]
     return [Cell(text, f"{_MONO};{style}"), *marks, "deleted" if line.seen is None else names[line.seen]]
 

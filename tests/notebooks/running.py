@@ -20,7 +20,7 @@ from container_lib.engine import places
 from container_lib.kernel import procfs
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-NAMES = ("00_start_here", "01_namespaces", "02_cgroups", "03_overlayfs")
+NAMES = ("00_start_here", "01_namespaces", "02_cgroups", "03_overlayfs", "04_image_layers")
 MARK = "BYHAND_NOTEBOOK_RUN"
 CELL_DEADLINE = 240
 

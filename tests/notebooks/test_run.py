@@ -157,16 +157,33 @@ def facts_of_overlayfs(notebook: Any) -> None:
     assert found["volume"] == {"text": "kept\n", "exit code": 1, "files": ["notes"]}
 
 
+def facts_of_images(notebook: Any) -> None:
+    found = value(notebook, "facts")
+    assert found["by hand"] == {"id": True, "says": "hello from an image made by hand\n"}
+    assert found["repaired"] == found["still whole"] == []
+    assert found["the tag moved"] == {"same ID": False, "runs": ("/evil!",)}
+    assert found["packed"] == 1
+    assert found["layers"] == {"in images": 13, "stored": 5}
+    assert found["members"] == [".", "bin", "bin/.wh.vi", "etc", "etc/.wh..wh..opq", "etc/passwd"]
+    assert found["chain"] == (True, True)
+    assert (found["the same image"], found["arrived"]) == (True, 0)
+    diff = ["C /bin", "D /bin/vi", "C /etc", "C /etc/group", "A /who"]
+    assert (found["containers"]["diff"], found["containers"]["lowers"]) == (diff, 1)
+    assert found["committed"] == "experiment-a\n"
+
+
 OURS = re.compile("ipykernel_launcher|container_lib.runtime.launcher")
 ASK = {
     "00_start_here": ["verdict", "facts"],
     "01_namespaces": [],
     "02_cgroups": ["limited", "facts", "monitor.running", "monitors.running"],
     "03_overlayfs": ["escapes", "facts"],
+    "04_image_layers": ["facts"],
 }
 FACTS = {
     "00_start_here": facts_of_start_here,
     "01_namespaces": facts_of_namespaces,
     "02_cgroups": facts_of_cgroups,
     "03_overlayfs": facts_of_overlayfs,
+    "04_image_layers": facts_of_images,
 }

@@ -52,10 +52,15 @@ def test_a_large_directory_of_one_layer_is_told_in_one_line(stack: list[Path]) -
     assert any(line.split() == ["etc/motd", "●", "○", "container"] for line in lines)
 
 
-def test_a_directory_of_two_layers_is_never_folded(stack: list[Path]) -> None:
+def test_in_a_merged_directory_the_neighbours_of_one_layer_are_told_in_one_line(stack: list[Path]) -> None:
     (stack[0] / "many").mkdir()
-    text = repr(draw_layer_map({"container": stack[0], "image": stack[1]}))
-    assert "many/11" in text
+    (stack[0] / "many" / "99").touch()
+    lines = repr(draw_layer_map({"container": stack[0], "image": stack[1]})).splitlines()
+    assert [line.split() for line in lines if line.startswith("many/")] == [
+        ["many/", "◐", "◐", "container"],
+        ["many/…", "12", "entries", "●", "image"],
+        ["many/99", "●", "container"],
+    ]
 
 
 def test_a_name_that_is_markup_is_shown_as_it_is(stack: list[Path]) -> None:
