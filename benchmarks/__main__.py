@@ -8,13 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import live, sample, start, steps
+from benchmarks import containers, live, sample, start, steps
 from benchmarks.report import Report, save, show
 from container_lib.errors import ContainerError
 
 BENCHMARKS: dict[str, Callable[[int], Report]] = {
     "start": start.measure,
     "steps": steps.measure,
+    "containers": containers.measure,
     "sample": sample.measure,
     "live": live.measure,
 }
