@@ -23,9 +23,8 @@ def output(name: str) -> Iterator[BinaryIO]:
         if sys.stdout.isatty():
             message = "cowardly refusing to save to a terminal. Use the -o flag or redirect"
             raise InvalidValue(message)
-        sink = os.fdopen(1, "wb", closefd=False)
-        yield sink
-        sink.flush()
+        with os.fdopen(1, "wb", closefd=False) as stdout:
+            yield stdout
         return
     path = Path(name)
     if path.is_dir():
@@ -33,11 +32,11 @@ def output(name: str) -> Iterator[BinaryIO]:
     if not path.parent.is_dir():
         raise NotFound(f"failed to write {name}: the directory {path.parent} does not exist")
     if path.exists() and not path.is_file():
-        with open(path, "wb") as sink:
-            yield sink
+        with open(path, "wb") as device:
+            yield device
         return
-    with _appearing(path) as sink:
-        yield sink
+    with _appearing(path) as file:
+        yield file
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class Engine:
         return tuple(self.store.lowers(self.store.image(image), self.progress))
 
     def rootfs(self, image: str) -> Path:
-        """Return the one directory of an image of one layer: not to be written to. Raises `InvalidValue` for more."""
+        """Return the directory of an image of one layer, not to be written to. Raises `InvalidValue` for more."""
         layers = self.layers(image)
         if len(layers) != 1:
             raise InvalidValue(f"image {image} has {len(layers)} layers: no directory is its root filesystem")

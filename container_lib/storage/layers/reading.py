@@ -20,7 +20,6 @@ See "Basic Tar Format" and "Storing Sparse Files" in GNU tar's manual, and image
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +27,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from container_lib.errors import InvalidImage
+from container_lib.storage.digest import hasher
 from container_lib.storage.layers import compression, headers, sparse
 from container_lib.storage.layers.headers import BLOCK, SPARSE, Header
 from container_lib.storage.layers.inflate import Readable
@@ -55,8 +55,14 @@ class Feed:
     """The tar in `source`, chunk by chunk, with both its digests. Use it in a `with` statement."""
 
     def __init__(
-        self, source: Readable, bounds: Bounds, progress: Callable[[int], None] | None = None
+        self,
+        source: Readable,
+        bounds: Bounds,
+        progress: Callable[[int], None] | None = None,
+        digest: str = "",
+        diff_id: str = "",
     ) -> None:
+        """`digest` and `diff_id`, where they are given, say which algorithms; nothing is compared here."""
         self.size = 0
         """Bytes that came from the source so far."""
         self.bytes = 0
@@ -65,7 +71,7 @@ class Feed:
         """What is being read, for messages."""
         self._source, self._bounds, self._progress = source, bounds, progress
         self._reader: compression.Reader | None = None
-        self._digest, self._diff_id = hashlib.sha256(), hashlib.sha256()
+        self._digest, self._diff_id = hasher(digest or "sha256"), hasher(diff_id or "sha256")
         self._chunk, self._view, self._at, self._end = b"", memoryview(b""), 0, 0
         self._told = 0
 
@@ -86,12 +92,12 @@ class Feed:
     @property
     def digest(self) -> str:
         """The digest of the blob, such as "sha256:…"; after `drain`."""
-        return f"sha256:{self._digest.hexdigest()}"
+        return f"{self._digest.name}:{self._digest.hexdigest()}"
 
     @property
     def diff_id(self) -> str:
         """The digest of the tar without its compression; after `drain`."""
-        return f"sha256:{self._diff_id.hexdigest()}"
+        return f"{self._diff_id.name}:{self._diff_id.hexdigest()}"
 
     @property
     def where(self) -> str:

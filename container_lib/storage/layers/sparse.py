@@ -15,7 +15,8 @@ See "Storing Sparse Files" in GNU tar's manual.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from container_lib.errors import InvalidImage
@@ -40,10 +41,9 @@ def find(header: Header, block: bytes, pax: list[tuple[bytes, bytes]], blocks: B
         header.sparse = list(_old_map(block, blocks))
     elif size := known.get(b"GNU.sparse.realsize") or known.get(b"GNU.sparse.size"):
         header.real_size = decimal(b"GNU.sparse.size", size)
+        numbers = _numbers_of(pax)
         if known.get(b"GNU.sparse.major") == b"1":
             numbers = _numbers_in_front(header, blocks)
-        else:
-            numbers = _numbers_of(pax)
         header.sparse = list(zip(numbers[::2], numbers[1::2], strict=False))
     if header.sparse is not None:
         _check(header, header.sparse)
@@ -102,3 +102,25 @@ def _check(header: Header, found: Map) -> None:
         end = offset + size
     if end > header.real_size or sum(size for _, size in found) != header.size:
         raise InvalidImage(f"{header.shown}: its map of holes doesn't fit its size")
+
+
+def write(fd: int, header: Header, content: Iterable[memoryview]) -> None:
+    """Write a sparse file's data where its map says; what is between stays a hole. Raises `OSError`."""
+    os.ftruncate(fd, header.real_size)
+    places = iter(header.sparse or ())
+    left = 0
+    for piece in content:
+        while piece:
+            while not left:
+                offset, left = next(places)
+                os.lseek(fd, offset, os.SEEK_SET)
+            part = piece[:left]
+            write_all(fd, part)
+            left -= len(part)
+            piece = piece[len(part) :]
+
+
+def write_all(fd: int, data: memoryview) -> None:
+    """Write all of `data`, in as many calls as it takes. Raises `OSError`."""
+    while data:
+        data = data[os.write(fd, data) :]
