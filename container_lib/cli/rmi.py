@@ -16,7 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument("-f", "--force", action="store_true", help="also where a stopped container uses it")
     parser.add_argument(
-        "--no-prune", action="store_true", help="take the name only: keep the image without one"
+        "--no-prune", action="store_true", help="for docker's sake: images have no parents here"
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE")
 
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> int:
     engine = Engine()
 
     def remove(name: str) -> None:
-        for line in engine.remove_image(name, force=arguments.force, prune=not arguments.no_prune):
+        for line in engine.remove_image(name, force=arguments.force):
             print(line)
 
     return each(arguments.images, remove)

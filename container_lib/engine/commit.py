@@ -142,7 +142,7 @@ def _as_oci(media_type: str) -> str:
 
 
 def _export(container: "Kept", sink: BinaryIO, progress: Progress) -> None:
-    from container_lib.images import archive
+    from container_lib.images import importing
     from container_lib.kernel import flags, syscalls
     from container_lib.storage.overlay import Overlay
 
@@ -152,7 +152,7 @@ def _export(container: "Kept", sink: BinaryIO, progress: Progress) -> None:
     syscalls.mount("", "/", "", flags.MS_REC | flags.MS_PRIVATE)
     # subtle: the upper directory as a lower one, because another mount may be writing to it
     with Overlay((container.upper, *container.lowers)).mounted(_place(container)) as merged:
-        archive.export(merged, sink, progress=progress)
+        importing.export(merged, sink, progress=progress)
 
 
 def _place(container: "Kept") -> Path:

@@ -154,10 +154,11 @@ class Engine:
 
     def clean(self) -> list[str]:
         """Remove what killed processes have left behind, and return a line for each thing removed."""
-        from container_lib.engine import clean
+        from container_lib.engine import clean, pausing
 
         removed = clean.clean(self.run_dir, self.places.parent)
-        return [*removed, *self.containers.clean(), *self.store.clean(), *self.volumes.clean()]
+        removed += [f"unfinished {path}" for path in (*self.store.clean(), *self.volumes.clean())]
+        return [*removed, *self.containers.clean(), *pausing.thaw_left(self.containers.all())]
 
     # ---- images
 
@@ -200,11 +201,11 @@ class Engine:
 
         images.tag(self.store, source, target)
 
-    def remove_image(self, name: str, force: bool = False, prune: bool = True) -> list[str]:
+    def remove_image(self, name: str, force: bool = False) -> list[str]:
         """Take a name from an image; with its last name the image goes. Returns docker's lines."""
         from container_lib.engine import images
 
-        return images.remove_image(self.store, self.containers.images_in_use, name, force, prune)
+        return images.remove_image(self.store, self.containers.images_in_use, name, force)
 
     def prune_images(self, all: bool = False, filters: Iterable[str] = ()) -> Pruned:
         """Remove images without a name; with `all`, every image that no container uses."""
@@ -260,9 +261,14 @@ class Engine:
 
         commit.export(self.containers.get(name), sink, progress)
 
-    def remove_container(self, name: str, force: bool = False) -> Kept:
-        """Remove a container and all that it has written; returns what it was."""
-        return self.containers.remove(name, force)
+    def remove_container(self, name: str, force: bool = False, volumes: bool = False) -> Kept:
+        """Remove a container and all that it has written; with `volumes` also its nameless volumes."""
+        from container_lib.engine import prune
+
+        kept = self.containers.remove(name, force)
+        if volumes:
+            prune.remove_anonymous(self.volumes, kept)
+        return kept
 
     def prune_containers(self) -> Pruned:
         """Remove every container that does not run."""

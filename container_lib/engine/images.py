@@ -12,20 +12,18 @@ Left out: intermediate images. A build's steps are layers and history here, none
 See docker images(1), docker history(1), docker rmi(1); `Engine` has a method for each function.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from container_lib.engine import filters
+from container_lib.engine.pruned import Pruned
 from container_lib.engine.sizes import layer_sizes
 from container_lib.images import reference
 from container_lib.images.image import Image
 from container_lib.images.store import Store
-
-if TYPE_CHECKING:
-    from container_lib.engine.containers import Containers
 
 NONE = "<none>"
 """What stands for a name that isn't there"""
@@ -55,14 +53,6 @@ class HistoryLine:
     created_by: str
     size: int
     comment: str
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """What was removed: lines in docker's words, and the bytes that are free now."""
-
-    lines: list[str]
-    reclaimed: int
 
 
 # ---- telling
@@ -152,23 +142,22 @@ def tag(store: Store, source: str, target: str) -> None:
     store.tag(source, target)
 
 
-def remove_image(store: Store, containers: "Containers", name: str, force: bool = False) -> list[str]:
+def remove_image(store: Store, in_use: Mapping[str, str], name: str, force: bool = False) -> list[str]:
     """Take a name from an image, and remove the image with its last one; return docker's lines.
 
-    Raises `NotFound`, and `Conflict` for an image that a container uses, or that has several names and is given by
-    its id, unless `force`.
+    `in_use` has the image ID for each container's id. Raises `NotFound`, and `Conflict` for an image that a
+    container uses, or that has several names and is given by its id, unless `force`.
     """
-    return store.remove(name, force, _in_use(containers))
+    return store.remove(name, force, in_use)
 
 
 def prune_images(
-    store: Store, containers: "Containers", all: bool = False, words: Iterable[str] = ()
+    store: Store, in_use: Mapping[str, str], all: bool = False, words: Sequence[str] = ()
 ) -> Pruned:
     """Remove the images without a name, or `all`, that no container uses, and blobs and layers of no image.
 
     `words` are docker's filters: then only images that fit are removed.
     """
-    in_use, words = _in_use(containers), list(words)
     if not words:
         done = store.prune(all, in_use)
         return Pruned(done.lines, done.reclaimed)
@@ -181,10 +170,6 @@ def prune_images(
             lines += store.remove(image.id, force=True, in_use=in_use)
             reclaimed += image.size
     return Pruned(lines, reclaimed)
-
-
-def _in_use(containers: "Containers") -> dict[str, str]:
-    return {kept.id: kept.image_id for kept in containers.all()}
 
 
 def _listed(

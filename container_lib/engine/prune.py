@@ -1,20 +1,21 @@
 """Containers and volumes that nobody needs any more.
 
     prune_containers(containers)            those that have ended
-    prune_volumes(volumes, containers)      nameless volumes that no container uses; with `named` the others too
-    remove_volume(volumes, containers, …)   one
+    prune_volumes(volumes, in_use)          nameless volumes that no container uses; with `named` the others too
+    remove_volume(volumes, in_use, …)       one
     remove_anonymous(volumes, kept)         those of a container that was removed
 
-What is removed is counted in bytes of files.
+`in_use` has for each volume's name the containers that use it. What is removed is counted in bytes of files.
 Images: see engine.images. See docker container prune(1), docker volume prune(1).
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from container_lib.engine.images import Pruned
+from container_lib.engine.pruned import Pruned
 from container_lib.errors import NotFound
 from container_lib.storage.volumes import ANONYMOUS
 
@@ -37,18 +38,20 @@ def prune_containers(containers: "Containers") -> Pruned:
     return Pruned(lines, reclaimed)
 
 
-def remove_volume(volumes: "Volumes", containers: "Containers", name: str, force: bool = False) -> None:
+def remove_volume(
+    volumes: "Volumes", in_use: Mapping[str, Sequence[str]], name: str, force: bool = False
+) -> None:
     """Remove a volume. Raises `Conflict` where a container uses it, `NotFound` unless `force`."""
     try:
-        volumes.remove(name, _in_use(containers))
+        volumes.remove(name, in_use)
     except NotFound:
         if not force:
             raise
 
 
-def prune_volumes(volumes: "Volumes", containers: "Containers", named: bool = False) -> Pruned:
+def prune_volumes(volumes: "Volumes", in_use: Mapping[str, Sequence[str]], named: bool = False) -> Pruned:
     """Remove the volumes that no container uses, with `named` also those that have a name."""
-    removed = volumes.prune(_in_use(containers), named)
+    removed = volumes.prune(in_use, named)
     return Pruned([name for name, _ in removed], sum(size for _, size in removed))
 
 
@@ -61,14 +64,6 @@ def remove_anonymous(volumes: "Volumes", kept: "Kept") -> list[str]:
                 volumes.remove(name)
                 removed.append(name)
     return removed
-
-
-def _in_use(containers: "Containers") -> dict[str, list[str]]:
-    users: dict[str, list[str]] = {}
-    for kept in containers.all():
-        for name in kept.volumes:
-            users.setdefault(name, []).append(kept.id)
-    return users
 
 
 def bytes_of(directory: Path) -> int:

@@ -70,7 +70,7 @@ def test_an_image_that_does_not_exist_is_one_message_on_stderr(capsys: pytest.Ca
     assert main(["run", "no-such-image", "true"]) == 125
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("byhand: no such image or root filesystem: no-such-image")
+    assert captured.err.startswith("byhand: No such image: no-such-image:latest\nhint: ")
 
 
 def test_the_doctors_table_tells_what_is_missing_and_the_remedy() -> None:
