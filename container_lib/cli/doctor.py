@@ -1,6 +1,6 @@
 """`byhand doctor [--clean] [--json]`: what this machine can do; and cleaning up after a crash.
 
-The exit code is 0 where containers run, with or without limits, and 1 where they don't.
+The exit code is 0 where containers run, with or without limits, and no image is damaged; otherwise 1.
 """
 
 import argparse
@@ -28,7 +28,8 @@ def main(arguments: argparse.Namespace) -> int:
         print(json.dumps([dataclasses.asdict(ability) for ability in abilities], indent=2))
     else:
         print(table(abilities))
-    return 0 if doctor.ready(abilities) else 1
+    whole = not any(ability.damaged for ability in abilities)
+    return 0 if doctor.ready(abilities) and whole else 1
 
 
 def table(abilities: list[doctor.Ability]) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from container_lib.cgroups import hierarchy
 from container_lib.engine import places
-from container_lib.errors import ContainerError
+from container_lib.errors import ContainerError, InvalidImage, NotFound
+from container_lib.images.store import Store
 from container_lib.isolation import capabilities, namespaces
 from container_lib.kernel import procfs
 from container_lib.kernel.pseudofiles import read
@@ -26,20 +27,25 @@ ROOT = f"run as root (sudo), or {GUEST}"
 
 @dataclass(frozen=True)
 class Ability:
-    """One thing that a container needs. `needed` tells whether none can run without it."""
+    """One thing that a container needs.
+
+    `needed` tells whether none can run without it; `damaged`, whether what was there has been lost.
+    """
 
     name: str
     found: bool
     detail: str
     remedy: str = ""
     needed: bool = False
+    damaged: bool = False
 
 
 def probe(root_dir: Path | None = None) -> list[Ability]:
     """Try everything that the workbook uses, and return what was found."""
     tree = hierarchy.find()
     abilities = [machine(), privilege(), *probe_namespaces(tree), overlayfs()]
-    return [*abilities, *probe_cgroups(tree), all_capabilities(), base_image(root_dir), guest()]
+    root = root_dir or places.root_dir()
+    return [*abilities, *probe_cgroups(tree), all_capabilities(), base_image(root), image_store(root), guest()]
 
 
 def ready(abilities: list[Ability]) -> bool:
@@ -120,11 +126,28 @@ def all_capabilities() -> Ability:
     )
 
 
-def base_image(root_dir: Path | None) -> Ability:
+def base_image(root_dir: Path) -> Ability:
     """The offline base image."""
-    path = (root_dir or places.root_dir()) / "rootfs" / "busybox"
-    found = (path / "bin" / "sh").exists()
-    return Ability("base image", found, str(path), "" if found else "python -m machine.base_image busybox")
+    remedy = "python -m machine.base_image busybox"
+    try:
+        image = Store(root_dir).image("busybox")
+    except NotFound:
+        return Ability("base image", False, f"no image busybox in {root_dir / 'images'}", remedy)
+    except InvalidImage as error:
+        return Ability("base image", False, str(error).splitlines()[0], remedy)
+    return Ability("base image", True, f"{image} ({image.short_id})")
+
+
+def image_store(root_dir: Path) -> Ability:
+    """The image store: every blob hashed again, every reference followed."""
+    store = Store(root_dir)
+    problems = store.verify() if store.layout.directory.is_dir() else []
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        remedy = "load or build the image again, then: byhand doctor --clean"
+        return Ability("image store", False, f"{problems[0]}{more}", remedy, damaged=True)
+    counts = f"{len(store.images())} images, {sum(1 for _ in store.blobs.all())} blobs"
+    return Ability("image store", True, f"{counts} in {store.layout.directory}, all whole")
 
 
 def guest() -> Ability:

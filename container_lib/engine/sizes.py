@@ -8,7 +8,6 @@ size is taken until it is unpacked, and that is too little. Tar's headers are co
 See RFC 1952, "ISIZE".
 """
 
-import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,4 +30,4 @@ def _told_by_blob(store: "Store", digest: str, media_type: str, size: int) -> in
         return size
     with open(path, "rb") as file:
         file.seek(-4, 2)
-        return max(size, struct.unpack("<I", file.read(4))[0])
+        return max(size, int.from_bytes(file.read(4), "little"))
