@@ -134,9 +134,13 @@ def _stage(place: str, mounts: ExitStack) -> None:
 def _mount_by_links(place: str, options: str, links: dict[str, str]) -> None:
     syscalls.unshare(flags.CLONE_FS)
     syscalls.chdir(place)
-    for name, path in links.items():
-        syscalls.symlink(path, name)
-    syscalls.mount("overlay", place, "overlay", 0, options)
+    try:
+        for name, path in links.items():
+            syscalls.symlink(path, name)
+        syscalls.mount("overlay", place, "overlay", 0, options)
+    finally:
+        # subtle: a thread may outlive its join by a moment, and its working directory would keep the stage busy
+        syscalls.chdir("/")
 
 
 def _unmount(place: str) -> None:
