@@ -115,9 +115,8 @@ def _in_manifest(contents: Contents, made: Mapping[str, Found]) -> Iterator[Foun
         if before and len(graph.read_manifest(contents.blobs, before.manifest).layers) == len(layers):
             yield replace(before, names=names or before.names)
         else:
-            yield Found(
-                _make(contents.blobs, Descriptor(documents.CONFIG, config, size), layers), config, names
-            )
+            manifest = _make(contents.blobs, Descriptor(documents.CONFIG, config, size), layers)
+            yield Found(manifest, config, names, made=True)
 
 
 def _entries(data: bytes) -> list[Fields]:
