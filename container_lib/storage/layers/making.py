@@ -172,7 +172,8 @@ class Making:
                 os.setxattr(directory.fd, key, value)
         has = stat.S_IMODE(os.fstat(directory.fd).st_mode)
         if has & 0o700 != 0o700:
-            os.fchmod(directory.fd, 0o700)
+            has = 0o700
+            os.fchmod(directory.fd, has)
         self.last[directory.path] = (None if has == wanted else wanted), header.mtime
 
     def _symlink(self, parent: Directory, name: bytes, header: Header, _: object) -> None:

@@ -2,8 +2,8 @@
 
     steps = draw(STEPS); carry_out(directory, steps); describe(directory) == describe(another)
 
-A step is a verb, two paths out of few, so that they meet often, and a number to choose the details with. One that the
-kernel refuses (a file where a directory should be) is left out: what a tree is like then is still the kernel's say.
+A step is a verb, two paths out of few, so that they meet often, and a number to choose the details with. One that
+the kernel refuses (a file where a directory should be) is left out: what a tree is like then is still its say.
 """
 
 import os
