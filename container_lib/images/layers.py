@@ -27,6 +27,7 @@ from container_lib.storage import digest as digests
 from container_lib.storage import ingest
 
 if TYPE_CHECKING:
+    from container_lib.storage.layers.reading import Bounds
     from container_lib.storage.layers.unpacking import Unpacked
 
 Progress = Callable[[int], None] | None
@@ -35,8 +36,10 @@ Progress = Callable[[int], None] | None
 class Layers:
     """The unpacked layers below a directory. Any number of processes may use it at once."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, bounds: "Bounds | None" = None) -> None:
+        """`bounds` are how much a layer may be, unpacked; by default those of storage.layers.reading."""
         self.directory = directory
+        self.bounds = bounds
         self._whole = directory / "sha256"
         self.ingest = directory / "ingest"
 
@@ -120,6 +123,7 @@ class Layers:
         parents: Sequence[Path],
         progress: Progress,
     ) -> None:
+        from container_lib.storage.layers.reading import Bounds
         from container_lib.storage.layers.unpacking import unpack
 
         (aside / "diff").mkdir()
@@ -130,6 +134,7 @@ class Layers:
                 parents=parents,
                 digest=layer.digest,
                 diff_id=diff_id,
+                bounds=self.bounds or Bounds(),
                 progress=progress,
             )
         (aside / "layer.json").write_bytes(_mark_of(done))

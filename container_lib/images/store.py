@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from container_lib.errors import Conflict, ContainerError, InvalidValue, KernelError, NotFound
 from container_lib.images import checking, image, reference, removal
@@ -30,6 +31,9 @@ from container_lib.images.layout import Entry, Layout
 from container_lib.storage import ingest
 from container_lib.storage.blobs import Blobs
 
+if TYPE_CHECKING:
+    from container_lib.storage.layers.reading import Bounds
+
 _IS_WHOLE_ID = re.compile("sha256:[0-9a-f]{64}|[0-9a-f]{64}").fullmatch
 _IS_ID = re.compile("(sha256:)?[0-9a-f]{1,64}").fullmatch
 
@@ -37,10 +41,11 @@ _IS_ID = re.compile("(sha256:)?[0-9a-f]{1,64}").fullmatch
 class Store:
     """The images below a directory."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, bounds: "Bounds | None" = None) -> None:
+        """`bounds` are how much a layer may be, unpacked (storage.layers.reading.Bounds); by default a lot."""
         self.layout = Layout(root / "images")
         self.blobs = Blobs(root / "images")
-        self.layers = Layers(root / "layers")
+        self.layers = Layers(root / "layers", bounds)
         self._read: dict[str, Image] = {}  # by digest, which says all about the documents: they can't change
 
     # ---- finding

@@ -1,4 +1,4 @@
-"""kill -9 at random moments of load, import, commit and prune: what was acknowledged is there, and nothing half."""
+"""kill -9 at random moments of load, import, commit and prune: what was acknowledged is there, whole."""
 
 import os
 from pathlib import Path

@@ -16,11 +16,6 @@ BASE = {"bin/": b"", "bin/sh": b"#!"}
 APP = {"app/": b"", "app/main": b"main"}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path)
-
-
 def names(store: Store) -> list[tuple[str, ...]]:
     return [image.names for image in Store(store.blobs.directory.parent).images()]
 
