@@ -30,7 +30,7 @@ from container_lib.storage.layers import changes as layer_changes
 from container_lib.storage.layers.changes import Change
 
 if TYPE_CHECKING:
-    from container_lib.engine.containers import Kept
+    from container_lib.engine.kept import Kept
     from container_lib.images.image import Image
     from container_lib.images.store import Store
 
@@ -88,22 +88,9 @@ def _pack(store: "Store", container: "Kept", progress: Progress) -> tuple[list[D
     if not _changed(container):
         return [], []
     with store.blobs.writer() as blob:
-        packed = pack(container.upper, blob, overlay=True, progress=_since_last(progress))
+        packed = pack(container.upper, blob, overlay=True, progress=progress)
         blob.commit()
     return [Descriptor(f"{LAYER}+gzip", packed.digest, packed.size)], [packed.diff_id]
-
-
-def _since_last(progress: Progress) -> Progress:
-    """Return a function that is told sums and passes on what was added."""
-    told = 0
-
-    def tell(done: int) -> None:
-        nonlocal told
-        if progress:
-            progress(done - told)
-        told = done
-
-    return tell if progress else None
 
 
 def _changed(container: "Kept") -> bool:

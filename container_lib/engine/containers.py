@@ -12,51 +12,21 @@ nobody has to be there to write "it was killed". Left out so far: starting one a
 """
 
 import fcntl
-import json
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from container_lib.cgroups import group as cgroup
 from container_lib.cgroups import hierarchy
 from container_lib.engine import names
+from container_lib.engine.kept import Kept, fields_of, now, read, write
 from container_lib.errors import AbilityMissing, Conflict, InvalidValue, NotFound
-from container_lib.runtime import records
 from container_lib.runtime.outcome import Exit
 from container_lib.storage import overlay
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A container as it is on disk. `lowers` are its image's layers, topmost first; times are RFC 3339."""
-
-    id: str
-    name: str
-    image: str
-    image_id: str
-    argv: tuple[str, ...]
-    lowers: tuple[Path, ...]
-    directory: Path
-    created: str
-    auto_remove: bool
-    volumes: tuple[str, ...]
-    state: str
-    exit_code: int
-    finished: str
-    oom_killed: bool
-    group: Path | None
-    config: dict[str, Any]
-
-    @property
-    def upper(self) -> Path:
-        """The writable layer: what the container has added, changed and, by whiteouts, deleted."""
-        return self.directory / "upper"
 
 
 class Containers:
@@ -79,7 +49,7 @@ class Containers:
             fields["lowers"] = [os.path.relpath(lower, self.root_dir) for lower in lowers]
             unfinished = self.directory / f".{container_id}"
             overlay.create(unfinished, lowers)
-            _write(unfinished, fields)
+            write(unfinished, fields)
             os.symlink(container_id, self._link(name))
             os.rename(unfinished, self.directory / container_id)
         return self.directory / container_id
@@ -88,12 +58,12 @@ class Containers:
         """Write down how a container ended; one that was to be removed is removed."""
         directory = self.directory / container_id
         with self._locked():
-            fields = _read(directory)
+            fields = fields_of(directory)
             if fields is None:
                 return  # removed by force, while it ran
             if not fields.get("auto_remove"):
                 how = {"exit_code": ended.code, "oom_killed": ended.oom_killed} if ended else {}
-                _write(directory, {**fields, "finished": now(), **how})
+                write(directory, {**fields, "finished": now(), **how})
                 return
             unfinished = self._take_away(container_id, fields["name"])
         shutil.rmtree(unfinished)
@@ -176,30 +146,7 @@ class Containers:
         return hidden
 
     def _kept(self, container_id: str) -> Kept | None:
-        directory = self.directory / container_id
-        fields = _read(directory)
-        if fields is None:
-            return None
-        record = records.read(self.run_dir, container_id)
-        running = record is not None and not record.stale and not fields.get("finished")
-        return Kept(
-            id=container_id,
-            name=fields["name"],
-            image=fields.get("image", ""),
-            image_id=fields.get("image_id", ""),
-            argv=tuple(fields.get("argv", ())),
-            lowers=tuple(self.root_dir / lower for lower in fields["lowers"]),
-            directory=directory,
-            created=fields["created"],
-            auto_remove=bool(fields.get("auto_remove")),
-            volumes=tuple(fields.get("volumes", ())),
-            state="running" if running else "exited",
-            exit_code=fields.get("exit_code", 0 if running else LOST),
-            finished=fields.get("finished", ""),
-            oom_killed=bool(fields.get("oom_killed")),
-            group=Path(record.group) if running and record is not None and record.group else None,
-            config=fields,
-        )
+        return read(self.directory / container_id, self.root_dir, self.run_dir)
 
     def _free_name(self, wanted: str) -> str:
         if not wanted:
@@ -249,10 +196,6 @@ class InUse(Mapping[str, str]):
         return len(self.containers.all())
 
 
-LOST = 255
-"""The exit code of a container whose end nobody saw, as docker has it"""
-
-
 class WritableLayer:
     """What the runtime asks about the writable layer of one container to be (runtime.outcome.Layer)."""
 
@@ -280,22 +223,3 @@ class WritableLayer:
         """Write down how it ended."""
         if self.id:
             self.containers.finish(self.id, ended)
-
-
-def now() -> str:
-    """Return the time, as RFC 3339 has it, in UTC."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _read(directory: Path) -> dict[str, Any] | None:
-    try:
-        fields: dict[str, Any] = json.loads((directory / "container.json").read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return fields
-
-
-def _write(directory: Path, fields: dict[str, Any]) -> None:
-    aside = directory / "container.json.tmp"
-    aside.write_bytes(json.dumps(fields).encode("utf-8", "surrogateescape"))
-    os.rename(aside, directory / "container.json")

@@ -45,7 +45,14 @@ def probe(root_dir: Path | None = None) -> list[Ability]:
     tree = hierarchy.find()
     abilities = [machine(), privilege(), *probe_namespaces(tree), overlayfs()]
     root = root_dir or places.root_dir()
-    return [*abilities, *probe_cgroups(tree), all_capabilities(), base_image(root), image_store(root), guest()]
+    return [
+        *abilities,
+        *probe_cgroups(tree),
+        all_capabilities(),
+        base_image(root),
+        image_store(root),
+        guest(),
+    ]
 
 
 def ready(abilities: list[Ability]) -> bool:

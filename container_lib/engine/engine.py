@@ -24,8 +24,9 @@ from container_lib.errors import InvalidValue
 
 if TYPE_CHECKING:
     from container_lib.cgroups import hierarchy
-    from container_lib.engine.containers import Containers, Kept
+    from container_lib.engine.containers import Containers
     from container_lib.engine.images import HistoryLine, Listed
+    from container_lib.engine.kept import Kept
     from container_lib.engine.pruned import Pruned
     from container_lib.images.store import Store
     from container_lib.runtime.lifecycle import Container

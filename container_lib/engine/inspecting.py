@@ -14,7 +14,7 @@ from container_lib.engine.prune import bytes_of
 from container_lib.engine.sizes import layer_sizes
 
 if TYPE_CHECKING:
-    from container_lib.engine.containers import Kept
+    from container_lib.engine.kept import Kept
     from container_lib.images.image import Image
     from container_lib.images.store import Store
 

@@ -21,7 +21,7 @@ from container_lib.cgroups import group as cgroup
 from container_lib.errors import ContainerError, KernelError, NotFound
 
 if TYPE_CHECKING:
-    from container_lib.engine.containers import Kept
+    from container_lib.engine.kept import Kept
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from container_lib.errors import NotFound
 from container_lib.storage.volumes import ANONYMOUS
 
 if TYPE_CHECKING:
-    from container_lib.engine.containers import Containers, Kept
+    from container_lib.engine.containers import Containers
+    from container_lib.engine.kept import Kept
     from container_lib.storage.volumes import Volumes
 
 

@@ -62,7 +62,7 @@ def pack(
     """Write the directory `tree` as a layer into `sink`; with `overlay` it is the upper directory of an overlay.
 
     `userxattr` says that the overlay was mounted so: then its marks are user.overlay.* and not trusted.overlay.*.
-    `progress` is told how many bytes of tar there are so far. Raises `InvalidImage` for what no layer can hold,
+    `progress` is told how many bytes of tar there are more. Raises `InvalidImage` for what no layer can hold,
     `Conflict` for what changes while it is read, `NotFound`, `KernelError`. After an error what is in `sink` is no
     layer.
 

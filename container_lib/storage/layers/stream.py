@@ -93,7 +93,7 @@ class Stream:
         self._bytes += len(piece)
         self._waiting.append(self._thread.submit(self._compress, piece))
         if self._progress:
-            self._progress(self._bytes)
+            self._progress(len(piece))
 
     def _compress(self, piece: bytearray) -> None:
         self._diff_id.update(piece)

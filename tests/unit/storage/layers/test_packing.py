@@ -48,8 +48,7 @@ def test_both_digests_are_those_of_what_was_written(tree: Path, kind: compressio
     assert packed.digest == "sha256:" + hashlib.sha256(sink.getvalue()).hexdigest()
     assert packed.diff_id == "sha256:" + hashlib.sha256(tar).hexdigest()
     assert (packed.size, packed.bytes, packed.entries) == (len(sink.getvalue()), len(tar), 5)
-    assert told == sorted(told)
-    assert told[-1] == packed.bytes
+    assert sum(told) == packed.bytes
 
 
 def test_how_it_is_compressed_makes_no_difference_to_what_it_is(tree: Path) -> None:
@@ -186,7 +185,10 @@ def test_a_name_that_goes_away_after_it_was_seen_is_an_error(
 
 
 def test_a_full_disk_is_told_by_the_sink(tree: Path) -> None:
-    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left on device"):
+    with (
+        open("/dev/full", "wb", buffering=0) as full,
+        pytest.raises(OSError, match="No space left on device"),
+    ):
         pack(tree, full, compression="none")
 
 
