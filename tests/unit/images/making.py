@@ -53,3 +53,20 @@ def add(store: Store, names: Sequence[str], *layers: Files, cmd: str = "sh") -> 
     """Add an image to a store, as whoever loads one does."""
     with store.adding():
         return store.add(manifest(store, layers, cmd), names)
+
+
+def names(store: Store) -> list[tuple[str, ...]]:
+    """The names of each image, as somebody sees them who opens the store anew."""
+    return [image.names for image in Store(store.blobs.directory.parent).images()]
+
+
+def blob_count(store: Store) -> int:
+    """How many blobs there are."""
+    return len(list(store.blobs.all()))
+
+
+def damage(store: Store, digest: str) -> None:
+    path = store.blobs.path(digest)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
