@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from container_lib.cli.progress import bar
-from container_lib.errors import InvalidValue, NotFound
+from container_lib.errors import InvalidImage, InvalidValue, NotFound
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,9 @@ def main(arguments: argparse.Namespace) -> int:
     total = path.stat().st_size if arguments.input and path.is_file() else None
     with bar("loading", total, arguments.quiet) as advance:
         source = path if arguments.input else os.fdopen(0, "rb", closefd=False)
-        lines = Engine().load(source, progress=advance)
+        try:
+            lines = Engine().load(source, progress=advance)
+        except InvalidImage as error:
+            raise InvalidImage(f"{arguments.input or 'stdin'}: {error.message}", error.hint) from error
     print("\n".join(lines))
     return 0

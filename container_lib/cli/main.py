@@ -31,6 +31,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "run": Command("run", "run a command in a new container", runs=True),
+    "ps": Command("ps", "list containers"),
     "images": Command("images", "list images"),
     "load": Command("load", "load images from a tar archive or stdin"),
     "save": Command("save", "save images to a tar archive, by default to stdout"),
@@ -55,6 +56,7 @@ COMMANDS = {
     "image history": Command("history", "show how an image was made"),
     "image prune": Command("prune", "remove unused images"),
     "container run": Command("run", "run a command in a new container", runs=True),
+    "container ls": Command("ps", "list containers"),
     "container inspect": Command("inspect", "tell all about containers, as JSON"),
     "container diff": Command("diff", "list what changed in a container's filesystem"),
     "container commit": Command("commit", "make an image from a container's changes"),
@@ -76,6 +78,8 @@ GROUPS = {
 }
 """The first words that need a second one."""
 ALSO = {
+    "container list": "container ls",
+    "container ps": "container ls",
     "image list": "image ls",
     "image remove": "image rm",
     "volume list": "volume ls",
