@@ -140,9 +140,9 @@ class Containers:
         return [f"container {name[1:13]}" for name in left]
 
     def _take_away(self, container_id: str, name: str) -> Path:
-        os.unlink(self._link(name))
         hidden = self.directory / f".{container_id}"
         os.rename(self.directory / container_id, hidden)
+        self._link(name).unlink(missing_ok=True)  # a link to nowhere hinders nobody: its name is free
         return hidden
 
     def _kept(self, container_id: str) -> Kept | None:
@@ -172,12 +172,9 @@ class Containers:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         (self.directory / ".names").mkdir(parents=True, exist_ok=True)
-        fd = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        with open(self.directory / ".lock", "ab", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(fd)
 
 
 class InUse(Mapping[str, str]):

@@ -84,9 +84,8 @@ def probe_namespaces(tree: hierarchy.Hierarchy | None) -> list[Ability]:
         needed = kind.name in namespaces.DEFAULT
         try:
             run_dir = places.run_dir()
-            lifecycle.run(
-                Spec(("/bin/true",), namespaces=(kind.name,), capabilities=None), Places(run_dir, None), 10
-            )
+            spec = Spec(("/bin/true",), namespaces=(kind.name,), capabilities=None)
+            lifecycle.run(spec, Places(run_dir, None), 10, keep_reserve=False)
             abilities.append(Ability(f"{kind.name} namespace", True, kind.isolates, needed=needed))
         except (ContainerError, OSError, TimeoutError) as error:
             reason = str(error).splitlines()[0]

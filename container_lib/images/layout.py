@@ -157,9 +157,7 @@ class Layout:
 
     @contextmanager
     def _locked(self, name: str, how: int) -> Iterator[None]:
-        fd = os.open(self.directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(fd, how)
+        # a file object, and not a descriptor: an interrupt between any two steps closes it, too
+        with open(self.directory / name, "ab", buffering=0) as file:
+            fcntl.flock(file, how)
             yield
-        finally:
-            os.close(fd)

@@ -111,6 +111,7 @@ def run(
     timeout: float | None = None,
     stdin: int | None = None,
     layer: Layer | None = None,
+    keep_reserve: bool = True,
 ) -> Result:
     """Run a container to its end and return its exit and its output.
 
@@ -118,7 +119,8 @@ def run(
     """
 
     def begin(stdio: tuple[int, int, int]) -> Container:
-        return start(spec, places, stdio if stdin is None else (stdin, *stdio[1:]), layer=layer)
+        whole = stdio if stdin is None else (stdin, *stdio[1:])
+        return start(spec, places, whole, keep_reserve=keep_reserve, layer=layer)
 
     return _capture(begin, timeout)
 

@@ -38,6 +38,8 @@ Kind = tuple[dict[str, Any], Places]
 _spares: list[tuple[Kind, Born]] = []
 _wanted: list[Kind] = []
 _lock = threading.Lock()
+_refilling = threading.Lock()
+"""held by whoever makes or ends what is in reserve; longer than `_lock`, for which a start may have to wait"""
 _wake = threading.Event()
 _keeper: threading.Thread | None = None
 
@@ -92,28 +94,30 @@ def refill_soon(spec: Spec, places: Places) -> None:
 
 def refill() -> None:
     """Ask for the births that are wanted. What fails here will fail, and be told, at the next start."""
-    with _lock:
-        there = [kind for kind, _ in _spares]
-        try:
-            for request, places in [kind for kind in _wanted if kind not in there]:
-                _spares.append(((request, places), bear(request, places, ())))
-        except ContainerError:
-            _wanted.clear()
-        gone = [spare for spare in _spares if spare[0] not in _wanted]
-        for spare in gone:
-            _spares.remove(spare)
-    for _, born in gone:
-        born.release()
+    with _refilling:
+        with _lock:
+            there = [kind for kind, _ in _spares]
+            try:
+                for request, places in [kind for kind in _wanted if kind not in there]:
+                    _spares.append(((request, places), bear(request, places, ())))
+            except ContainerError:
+                _wanted.clear()
+            gone = [spare for spare in _spares if spare[0] not in _wanted]
+            for spare in gone:
+                _spares.remove(spare)
+        for _, born in gone:
+            born.release()
 
 
 def drop() -> None:
     """End what is in reserve, remove cgroups and records, and ask for no other until the next start."""
-    with _lock:
-        spares = _spares.copy()
-        _spares.clear()
-        _wanted.clear()
-    for _, born in spares:
-        born.release()
+    with _refilling:
+        with _lock:
+            spares = _spares.copy()
+            _spares.clear()
+            _wanted.clear()
+        for _, born in spares:
+            born.release()
 
 
 def kind_of(spec: Spec, places: Places) -> Kind:
