@@ -5,8 +5,10 @@ with the reason and the remedy; it never looks at the uid to guess.
 """
 
 import os
+import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -86,8 +88,17 @@ class Residue:
             "records": sorted(os.listdir(self.places.run_dir / "containers")),
             "links": sorted(os.listdir("/sys/class/net")),
             "processes": [command for pid in descendants(os.getpid()) if (command := command_of(pid))],
-            "open files": len(os.listdir("/proc/self/fd")),
+            "open files": open_files(),
         }
+
+
+def open_files() -> list[str]:
+    """Return what this process has open, without the numbers that differ each time."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one that lists them
+            found.append(re.sub(r"\d+", "N", os.readlink(f"/proc/self/fd/{number}")))
+    return sorted(found)
 
 
 def descendants(pid: int) -> list[int]:

@@ -16,16 +16,11 @@ from container_lib.kernel.explain import explain
 def read(path: str | os.PathLike[str]) -> str:
     """Return the file's text without its last newline. Raises `KernelError` with the path."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            chunks = []
-            while chunk := os.read(fd, 65536):
-                chunks.append(chunk)
-        finally:
-            os.close(fd)
+        with open(path, "rb", buffering=0) as file:
+            data = file.readall()
     except OSError as error:
         raise _error("read", error, f"cannot read {os.fspath(path)}") from None
-    return os.fsdecode(b"".join(chunks)).rstrip("\n")
+    return os.fsdecode(data).rstrip("\n")
 
 
 def write(path: str | os.PathLike[str], value: str | int) -> None:

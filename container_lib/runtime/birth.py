@@ -19,8 +19,8 @@ from typing import Any
 
 from container_lib.cgroups import group as cgroup
 from container_lib.kernel import trace
+from container_lib.kernel.interrupts import held_back
 from container_lib.runtime import client, handshake, records
-from container_lib.runtime.interrupts import held_back
 from container_lib.runtime.outcome import Exit, Places, exit_of
 
 Target = tuple[int, int, Path | None]

@@ -19,9 +19,9 @@ from time import monotonic
 from typing import Any
 
 from container_lib.isolation import namespaces
+from container_lib.kernel.interrupts import held_back
 from container_lib.runtime import starting
 from container_lib.runtime.birth import Born, readable
-from container_lib.runtime.interrupts import held_back
 from container_lib.runtime.outcome import Exit, Layer, Places, Result
 from container_lib.runtime.spec import Spec
 

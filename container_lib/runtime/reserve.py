@@ -21,9 +21,9 @@ from typing import Any
 
 from container_lib.errors import ContainerError
 from container_lib.kernel import trace
+from container_lib.kernel.interrupts import held_back
 from container_lib.runtime import client, records
 from container_lib.runtime.birth import Born, bear, readable
-from container_lib.runtime.interrupts import held_back
 from container_lib.runtime.outcome import Places
 from container_lib.runtime.spec import Spec, birth_in_reserve
 

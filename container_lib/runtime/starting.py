@@ -13,9 +13,9 @@ from container_lib import errors
 from container_lib.cgroups import limits
 from container_lib.errors import ContainerError, KernelError, LauncherDied
 from container_lib.kernel import trace
+from container_lib.kernel.interrupts import held_back
 from container_lib.runtime import handshake, reserve
 from container_lib.runtime.birth import Born, Target, bear
-from container_lib.runtime.interrupts import held_back
 from container_lib.runtime.outcome import Exit, Layer, Places
 from container_lib.runtime.spec import Spec, birth, check, order
 

@@ -78,7 +78,7 @@ class OverlayForm(Form):
         super().__init__(directory, devices)
 
     def begin(self) -> None:
-        """Make the root as it is below: the topmost layer's root is the merged one's. An entry "./" may change it."""
+        """Make the root as it is below: the topmost layer's root is the merged one's. A "./" may change it."""
         header = Header(b"./", headers.DIRECTORY, 0o755)
         if self._parents:
             with lowers.find(self._parents, b"") as lower:

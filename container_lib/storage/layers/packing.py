@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from container_lib.errors import Conflict, InvalidImage
+from container_lib.kernel.interrupts import held_back
 from container_lib.storage.layers import changes, headers, trees, upper, writing
 from container_lib.storage.layers.compression import Kind, Writable
 from container_lib.storage.layers.headers import Header, show
@@ -118,8 +119,10 @@ class _Packer:
 
     def add_all(self, items: Iterable[Item]) -> Packed:
         """Write everything, and return what was written."""
-        for item in items:
-            self._add(item)
+        with held_back() as interrupts:
+            for item in items:
+                interrupts.deliver()
+                self._add(item)
         return self._stream.finish(self._entries, tuple(self._skipped))
 
     def _add(self, item: Item) -> None:

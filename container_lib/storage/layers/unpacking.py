@@ -9,7 +9,7 @@
 The blob is somebody's from the network. What it can't do, whatever is in it: write, link or remove anything
 outside the directory; set overlayfs's own marks; fill the memory; go on for ever (`Bounds`). An absolute name
 counts from the directory, as in docker and tar; a ".." is refused; a link on the way to a name is followed inside,
-as the container will. An entry of a name that is there already replaces it, as a directory does only if it is none.
+as the container will. An entry of a name that is there already replaces it; a directory only what is none.
 
 See image-spec layer.md, "Applying Changesets".
 """
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 from container_lib.errors import Conflict, ContainerError, DigestMismatch, InvalidImage, KernelError
+from container_lib.kernel.interrupts import Interrupts, held_back
 from container_lib.storage.layers import headers
 from container_lib.storage.layers.forms import PREFIX, ApplyForm, Form, OverlayForm
 from container_lib.storage.layers.headers import Header
@@ -49,7 +50,7 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What a layer was: digest and `size` in bytes of its blob, diff_id and `bytes` of its tar, and its entries."""
+    """What a layer was: digest and `size` (bytes) of its blob, diff_id and `bytes` of its tar, its entries."""
 
     digest: str
     diff_id: str
@@ -87,8 +88,9 @@ def unpack(
         form: Form = OverlayForm(directory, devices, parents)
     else:
         form = ApplyForm(directory, devices)
-    with closing(form.tree), Feed(source, bounds, progress, digest, diff_id) as feed:
-        count = _make_all(form, feed, bounds)
+    feeding = Feed(source, bounds, progress, digest, diff_id)
+    with held_back() as interrupts, closing(form.tree), feeding as feed:
+        count = _make_all(form, feed, bounds, interrupts)
         feed.drain()
     found = Unpacked(feed.digest, feed.diff_id, feed.size, feed.bytes, count)
     for what, said, real in (("layer", digest, found.digest), ("its tar", diff_id, found.diff_id)):
@@ -97,12 +99,13 @@ def unpack(
     return found
 
 
-def _make_all(form: Form, feed: Feed, bounds: Bounds) -> int:
+def _make_all(form: Form, feed: Feed, bounds: Bounds, interrupts: Interrupts) -> int:
     count = 0
     header = Header(b"the layer's root", headers.DIRECTORY)
     try:
         form.begin()
         for header in entries(feed):
+            interrupts.deliver()
             count += 1
             if count > bounds.entries or header.real_size > bounds.bytes:
                 _out_of_bounds(header, bounds)
