@@ -27,17 +27,24 @@ class Summary:
 
 
 def take_turns(
-    contenders: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = WARM_UP, pause: float = 0.0
+    contenders: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int = WARM_UP,
+    pause: float = 0.0,
+    before: Callable[[], object] | None = None,
 ) -> dict[str, list[float]]:
     """Run every contender once in each round; return the times of each in µs, one per round.
 
     Before each run the machine rests for `pause` seconds: a first run after idling is slower than the next one.
+    `before` is called before each run, outside of the time that is measured.
     """
     names = list(contenders)
     samples: dict[str, list[float]] = {name: [] for name in names}
     for number in range(-warm_up, rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
+            if before is not None:
+                before()
             sleep(pause)
             begin = perf_counter_ns()
             contenders[name]()

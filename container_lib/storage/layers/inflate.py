@@ -21,9 +21,9 @@ from typing import Protocol
 from container_lib.errors import InvalidImage
 
 GZIP, ZSTD, ZSTD_SKIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"
-PIECE = 256 << 10
-"""Bytes that are unpacked, or given to a compressor, at a time."""
-READ = 128 << 10
+PIECE = 1 << 20
+"""Bytes that are unpacked at most at a time."""
+READ = 1 << 20
 """Bytes that are read from a source at a time; a gzip member's end gives back what it didn't need of them."""
 
 
@@ -40,6 +40,8 @@ class Source:
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._buffer, self._at = b"", 0
+        self.wanted = PIECE
+        """How many bytes whoever unpacks is asked for: one piece of just that size need not be copied."""
 
     def unread(self, data: bytes) -> None:
         """Let `data` be read again."""
@@ -81,7 +83,7 @@ def gunzip(source: Source) -> Iterator[bytes]:
             if member.needs_input and not data:
                 raise InvalidImage("gzip stream: cut short")
             try:
-                piece = member.decompress(data, PIECE)
+                piece = member.decompress(data, min(source.wanted, PIECE))
             except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub calls the class an instance
                 raise InvalidImage(f"gzip stream: corrupt ({error})") from error
             if piece:

@@ -4,7 +4,7 @@
        (one thread)                   └─→ sha256 (another)        (the caller's thread)
 
 Two threads beside the caller's, because inflating and hashing leave the interpreter's lock while they work, and
-the caller mostly waits for system calls. At most `AHEAD` chunks of 256 KiB exist, so memory is constant in the
+the caller mostly waits for system calls. At most `AHEAD` chunks of 1 MiB exist, so memory is constant in the
 layer's size. Chunks are a multiple of 512 bytes, so a header is never in two.
 
     with Feed(source, Bounds()) as feed:
@@ -32,8 +32,8 @@ from container_lib.storage.layers import compression, headers, sparse
 from container_lib.storage.layers.headers import BLOCK, SPARSE, Header
 from container_lib.storage.layers.inflate import Readable
 
-CHUNK = 256 << 10
-AHEAD = 8
+CHUNK = 1 << 20
+AHEAD = 4
 RATIO_FROM = 100 << 20
 """Bytes of tar from which on `Bounds.ratio` counts: any small text of zeros has a breathtaking ratio."""
 LONGEST = 1 << 20
@@ -219,6 +219,9 @@ def entries(feed: Feed) -> Iterator[Header]:
             _complete(header, before, known)
         if header.kind == SPARSE or known:
             sparse.find(header, block, known, feed)
+        # v7 knew no directories: a name that ends in "/" was one. The whole name: a long one may be cut there
+        if header.kind == headers.FILE and header.name.endswith(b"/"):
+            header.kind = headers.DIRECTORY
         if header.kind in HEADER_ONLY:
             header.size = 0
         if before or pax:

@@ -105,7 +105,8 @@ def _make_all(form: Form, feed: Feed, bounds: Bounds, interrupts: Interrupts) ->
     try:
         form.begin()
         for header in entries(feed):
-            interrupts.deliver()
+            if interrupts.came:
+                interrupts.deliver()
             count += 1
             if count > bounds.entries or header.real_size > bounds.bytes:
                 _out_of_bounds(header, bounds)

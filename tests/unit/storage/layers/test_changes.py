@@ -1,4 +1,4 @@
-"""What changed, without root: two plain trees; and an upper directory made by hand, with the marks that users may set."""
+"""What changed, without root: two plain trees; and an upper directory made by hand."""
 
 import os
 import shutil
@@ -149,7 +149,7 @@ def test_sockets_are_nowhere(before: Path, after: Path, monkeypatch: pytest.Monk
 
 def test_a_tree_that_is_none_is_told(before: Path, tmp_path: Path) -> None:
     for one, other in ((before, tmp_path / "x"), (tmp_path / "x", before)):
-        with pytest.raises(NotFound, match="no such directory: .*/x"):
+        with pytest.raises(NotFound, match=r"no such directory: .*/x"):
             list(compare(one, other))
 
 

@@ -132,9 +132,9 @@ def test_a_name_that_means_something_else_in_a_layer_is_refused(tree: Path, over
 
 
 def test_what_cannot_be_packed_says_so(tree: Path) -> None:
-    with pytest.raises(NotFound, match="no such directory: .*/etc-more"):
+    with pytest.raises(NotFound, match=r"no such directory: .*/etc-more"):
         pack(tree / "etc-more", io.BytesIO())
-    with pytest.raises(NotFound, match="no such directory: .*/missing"):
+    with pytest.raises(NotFound, match=r"no such directory: .*/missing"):
         pack_changes(tree, tree / "missing", io.BytesIO())
     with pytest.raises(InvalidValue, match="'lzma'"):
         pack(tree, io.BytesIO(), compression="lzma")  # type: ignore[arg-type]
@@ -180,7 +180,7 @@ def test_a_name_that_goes_away_after_it_was_seen_is_an_error(
     tree: Path, action: Callable[[Path], None]
 ) -> None:
     (tree / "f").touch()
-    with pytest.raises(Conflict, match="^f changed while it was read"):
+    with pytest.raises(Conflict, match=r"^f changed while it was read"):
         pack(tree, io.BytesIO(), progress=once(lambda: action(tree / "f")))
 
 

@@ -84,7 +84,7 @@ def test_a_record_counts_itself(length: int) -> None:
 
 
 def test_an_attribute_that_no_record_can_name_is_refused() -> None:
-    with pytest.raises(InvalidImage, match="dir/file: .*'user.a=b'"):
+    with pytest.raises(InvalidImage, match=r"dir/file: .*'user.a=b'"):
         writing.blocks(Header(b"dir/file", xattrs={"user.a=b": b""}))
 
 
