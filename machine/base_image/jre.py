@@ -58,6 +58,6 @@ def configuration(below: ImageConfig, diff_id: str, created: int, version: str) 
 
 def java_version(tree: Path) -> str:
     """The version of the Java in a tree, such as "17.0.15", from the file that Java has for that."""
-    [release] = (tree / "usr/lib/jvm").glob("java-*-openjdk-*/release")
+    release = tree / JAVA_HOME.lstrip("/") / "release"  # its links are relative, and stay in the tree
     lines = dict(line.split("=", 1) for line in release.read_text().splitlines())
     return lines["JAVA_VERSION"].strip('"')
