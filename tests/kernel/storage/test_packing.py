@@ -173,7 +173,7 @@ def test_marks_are_believed_only_where_an_overlay_set_them(bench: Path) -> None:
 def test_the_upper_directory_tells_what_comparing_all_of_both_trees_does(
     first: list[Step], then: list[Step]
 ) -> None:
-    """But for what was copied up and is the same, which is C here; and names that were linked below (index=off)."""
+    """But for what was copied up and is the same, which is C here; and names linked below (index=off)."""
     with workbench() as place:
         lower = made(place / "lower", first)
         whole = overlay.create(place / "rw", [lower])
