@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check bench lock clean
+.PHONY: help setup lab test check bench images lock clean
 
 venv := $(or $(BYHAND_VENV),.venv)
 python := $(venv)/bin/python
@@ -33,6 +33,9 @@ check: ## run the linters and the tests of the house's rules, without root and i
 bench: ## measure against the peers, side by side
 	@machine/provision.sh lab test
 	@$(python) -m benchmarks
+
+images: ## make the base images debian and jre besides busybox, out of Debian's packages: a minute, once
+	@machine/provision.sh lab images
 
 lock: ## make requirements.lock anew from requirements.txt
 	@machine/provision.sh lab

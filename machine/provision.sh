@@ -1,15 +1,16 @@
 #!/bin/bash
-# Make this machine ready: Debian packages, the Python environment, the offline base image.
+# Make this machine ready: Debian packages, the Python environment, base images.
 #
-#   machine/provision.sh [lab] [test] [vm]
+#   machine/provision.sh [lab] [test] [vm] [images]
 #
 #   lab   what the workbook and the embedded guest need (the default)
 #   test  what the test suite needs besides: Chromium, peers to compare with, linters
 #   vm    what the Vagrant VM needs besides
+#   images  the base images debian and jre, besides busybox, which is always made: a minute, once
 #
 # Idempotent: every step looks first and does only what is missing, so that a second run takes well under a
 # second. As root it installs what is missing; as anyone else it says which packages are missing and stops,
-# or goes on if none is. Nothing outside of Debian's packages, the environment and the base image is touched.
+# or goes on if none is. Nothing outside of Debian's packages, the environment and the base images is touched.
 #
 #   BYHAND_VENV         where the Python environment goes (default: .venv in the checkout)
 #   CONTAINER_LIB_ROOT  where the engine keeps its images (default: /var/lib/container_lib)
@@ -30,7 +31,7 @@ main() {
     one_at_a_time
     install_packages "${sets[@]}"
     make_environment
-    make_base_image
+    make_base_images "${sets[@]}"
 }
 
 # --- the system -------------------------------------------------------------------------------------------
@@ -76,7 +77,8 @@ packages_of() {
             echo git shellcheck vagrant mmdebstrap
             ;;
         vm) echo git make nftables strace ;;
-        *) refuse "no such set of packages: '$1'" "choose from: lab test vm" ;;
+        images) echo mmdebstrap ;;
+        *) refuse "no such set of packages: '$1'" "choose from: lab test vm images" ;;
     esac
 }
 
@@ -132,14 +134,18 @@ same_python() {
     [ "$("$venv/bin/python" --version 2>/dev/null)" = "$(/usr/bin/python3 --version)" ]
 }
 
-# --- the base image ---------------------------------------------------------------------------------------
+# --- base images ------------------------------------------------------------------------------------------
 
-make_base_image() {
-    local target=${CONTAINER_LIB_ROOT:-/var/lib/container_lib}
-    [ "$(id -u)" = 0 ] || [ -n "${CONTAINER_LIB_ROOT:-}" ] || return 0
+make_base_images() {
+    local target=${CONTAINER_LIB_ROOT:-/var/lib/container_lib} image images=(busybox)
+    [[ " $* " != *" images "* ]] || images=(busybox debian jre)
+    # Without root, only what was asked for is tried; it fails, and says why.
+    [ "$(id -u)" = 0 ] || [ -n "${CONTAINER_LIB_ROOT:-}" ] || [ ${#images[@]} -gt 1 ] || return 0
     cd "$root" # where the module is
-    "$venv/bin/python" -m machine.base_image --check --root "$target" busybox 2>/dev/null ||
-        step "base image in $target" "$venv/bin/python" -m machine.base_image --root "$target" busybox
+    for image in "${images[@]}"; do
+        "$venv/bin/python" -m machine.base_image --check --root "$target" "$image" 2>/dev/null ||
+            step "base image $image in $target" "$venv/bin/python" -m machine.base_image --root "$target" "$image"
+    done
 }
 
 # --- how it speaks ----------------------------------------------------------------------------------------
