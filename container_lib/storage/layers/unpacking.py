@@ -120,6 +120,10 @@ def _make_all(form: Form, feed: Feed, bounds: Bounds, interrupts: Interrupts) ->
         form.finish()
     except OSError as error:
         raise _explained(header, error) from error
+    except InvalidImage as error:
+        if header.shown in error.message:
+            raise
+        raise InvalidImage(f"{header.shown}: {error.message}", error.hint) from error
     except (OverflowError, ValueError) as error:
         raise InvalidImage(f"{header.shown}: {error}") from error
     return count
