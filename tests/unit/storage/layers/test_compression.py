@@ -1,4 +1,4 @@
-"""Compression: what is written can be read by the usual tools, and what is cut or changed is never a short file."""
+"""Compression: what is written can be read by others, and what is cut or changed is never a short file."""
 
 import gzip
 import io

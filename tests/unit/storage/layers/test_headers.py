@@ -53,7 +53,7 @@ def test_what_is_no_number(field: bytes) -> None:
 def test_every_bit_of_a_header_counts() -> None:
     """One changed bit is always seen: a sum can't miss it."""
     whole = block(b"etc/passwd", size=123)
-    for at in range(0, 512):
+    for at in range(512):
         broken = bytearray(whole)
         broken[at] ^= 1
         if not 148 <= at < 156:
