@@ -86,7 +86,8 @@ class Reader:
 
     def read(self, size: int = -1, /) -> bytes:
         """Return `size` bytes, fewer only at the end; all that is left for -1. Raises `InvalidImage`."""
-        found, missing = [], size
+        found: list[memoryview] = []
+        missing = size
         while missing:
             if not self._rest:
                 self._source.wanted = missing if missing > 0 else PIECE
