@@ -53,15 +53,31 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the container with our own stdin (with -i), stdout and stderr; return its exit code."""
-    engine = Engine(warn=lambda text: print(f"WARNING: {text}", file=sys.stderr), keep_reserve=False)
     left_out = ("main", "invoked", "image", "command", "interactive", "rm")
     options = {name: value for name, value in vars(arguments).items() if name not in left_out}
     options["remove"] = arguments.rm
     stdin = 0 if arguments.interactive else os.open(os.devnull, os.O_RDONLY)
     proxy = SignalProxy()  # before the start: a signal may come while the container is on its way
+    engine = Engine(warn=warn, keep_reserve=False)
+    if sys.stderr.isatty() and not arguments.image.startswith(("/", ".")):
+        unpack(engine, arguments.image)
     with engine.start(arguments.image, *arguments.command, stdio=(stdin, 1, 2), **options) as container:
         proxy.attach(container.kill)
         return container.wait().code
+
+
+def unpack(engine: Engine, image: str) -> None:
+    """Unpack an image's layers, with a bar that is gone before the container says anything; once is enough."""
+    from container_lib.cli.progress import bar
+
+    with bar("unpacking") as advance:
+        engine.progress = advance
+        engine.layers(image)
+
+
+def warn(text: str) -> None:
+    """Print a warning, as docker does."""
+    print(f"WARNING: {text}", file=sys.stderr)
 
 
 class SignalProxy:
