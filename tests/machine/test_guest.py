@@ -96,6 +96,8 @@ def test_overlayfs_takes_the_state_disk_and_tmp_as_upper_layer(shell: Shell) -> 
 def test_the_base_image_is_there(shell: Shell) -> None:
     result = shell("chroot /var/lib/container_lib/rootfs/busybox /bin/sh -c 'busybox | head -1'")
     assert result.stdout.startswith("BusyBox v")
+    result = shell("byhand run --rm busybox echo from the image")
+    assert result.stdout == "from the image\n", result.stderr
 
 
 def test_user_namespaces_and_a_bridge_work(shell: Shell) -> None:

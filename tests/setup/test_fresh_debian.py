@@ -149,6 +149,7 @@ def test_the_command_runs(machine: FreshDebian) -> None:
 
 def test_the_base_image_starts(machine: FreshDebian) -> None:
     assert machine.run("chroot /var/lib/container_lib/rootfs/busybox /bin/sh -c 'id -un'").stdout == "root\n"
+    assert "busybox" in machine.run("byhand images").stdout
 
 
 def test_a_second_set_up_changes_nothing(machine: FreshDebian) -> None:
