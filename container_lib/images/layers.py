@@ -45,7 +45,7 @@ class Layers:
 
     def path(self, chain_id: str) -> Path:
         """Return where the files of a layer are, or would be."""
-        return self._whole / digests.encoded(chain_id) / "diff"
+        return Path(f"{self._whole}/{digests.encoded(chain_id)}/diff")
 
     def has(self, chain_id: str) -> bool:
         """Whether the layer is there, and so is whole."""

@@ -16,6 +16,7 @@ not the object: any number of processes may use a store at once. Names follow do
 See https://docs.docker.com/reference/cli/docker/image/ and the OCI image specification, image-layout.md.
 """
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -141,7 +142,7 @@ class Store:
         """
         chain, layers = image.config.chain_ids, image.manifest.layers
         made = [self.layers.path(chain_id) for chain_id in reversed(chain)]
-        if all(self.layers.has(chain_id) for chain_id in chain):
+        if all(map(os.path.isdir, made)):  # what is there is whole
             return made
         with self.adding():
             for number, (chain_id, layer, diff_id) in enumerate(
