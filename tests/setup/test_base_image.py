@@ -139,7 +139,9 @@ def test_a_program_that_needs_a_loader_is_refused() -> None:
 def test_without_a_static_busybox_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("machine.base_image.busybox.BUSYBOX_PLACES", (tmp_path / "none", Path(sys.executable)))
+    monkeypatch.setattr(
+        "machine.base_image.busybox.BUSYBOX_PLACES", (tmp_path / "none", Path(sys.executable))
+    )
     with pytest.raises(NotFound, match="hint: apt-get install busybox-static"):
         build_busybox(tmp_path / "image")
     assert not (tmp_path / "image").exists()
