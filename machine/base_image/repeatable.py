@@ -9,6 +9,7 @@ What is taken out or changed, and nothing else differs (a test builds twice and 
     etc/passwd-, …             copies of how a file was before the last package changed it
     dpkg/status-old, …-old     the same
     var/log/*, aux-cache       when what was done, and which inode it had
+    archives/partial           apt's or root's, by whether apt's user gets through to the tree; apt makes it anew
     cacerts                    Java's certificates hold the second at which each was added (keystore.py)
     etc/shadow                 the day on which each password was set, though none is
     times                      a file that a package brought has its time from there; what was made here has now.
@@ -28,7 +29,7 @@ EMPTY = ("dev", "tmp", "run")
 GONE = (
     "etc/resolv.conf", "etc/hostname", "etc/machine-id", "etc/*-", "etc/apt/apt.conf.d/*mmdebstrap",
     "var/lib/dpkg/*-old", "var/cache/debconf/*-old", "var/cache/ldconfig/aux-cache",
-    "var/log/*.log", "var/log/apt/*", "var/lib/apt/lists/*",
+    "var/log/*.log", "var/log/apt/*", "var/lib/apt/lists/*", "var/cache/apt/archives/partial",
 )  # fmt: skip
 CACERTS = "etc/ssl/certs/java/cacerts"
 SECOND = 10**9  # ns
