@@ -145,6 +145,8 @@ class OverlayForm(Form):
         with lowers.find(self._parents, path) as lower:
             if lower is None or stat.S_ISSOCK(lower.status.st_mode):
                 return False
+            if stat.S_ISDIR(lower.status.st_mode):
+                raise InvalidImage(f"a hard link to {show(path)}, which is a directory in the layers below")
             header = lower.header(path[1:])
             self.make(header, lower.content() if header.kind == headers.FILE else ())
         return True

@@ -103,54 +103,55 @@ class Inside:
                 raise InvalidImage(f"{show(path)!r}: '..' would lead out of the layer")
             if len(self._found) > 4 * KEPT:
                 self.forget()
-            found = self._found[path] = self._walk(names)
+            found, lasts = self._walk(names)
+            if lasts:
+                self._found[path] = found
         return found
 
     def at(self, path: bytes) -> Directory:
         """Return the directory at a `Directory.path`, following nothing. Raises `OSError` where there is none."""
         at = self.root
         for name in path.split(b"/")[1:]:
-            at = self._open.get(at.path + b"/" + name) or self._descend(at, name)
+            at = self._descend(at, name)
         return at
 
-    def _walk(self, names: list[bytes]) -> Directory:
-        at, links, ahead = self.root, 0, names[::-1]
+    def _walk(self, names: list[bytes]) -> tuple[Directory, bool]:
+        """Return the directory, and whether the way to it lasts: a link of a layer below may still be covered."""
+        at, links, ahead, lasts = self.root, 0, names[::-1], True
         while ahead:
             name = ahead.pop()
             if name == b"..":
                 at = self.at(at.path.rpartition(b"/")[0])
                 continue
-            known = self._open.get(at.path + b"/" + name)
-            target = None
-            if known is not None:
-                at = known
-            else:
-                at, target = self._step(at, name)
+            at, target, here = self._step(at, name)
             if target is not None:
                 links += 1
+                lasts = lasts and here
                 if links > LINKS:
                     raise InvalidImage(
                         f"{show(b'/'.join(names))}: more than {LINKS} symbolic links on the way"
                     )
                 at = self.root if target.startswith(b"/") else at
                 ahead += [part for part in target.split(b"/")[::-1] if part not in (b"", b".")]
-        return at
+        return at, lasts
 
-    def _step(self, at: Directory, name: bytes) -> tuple[Directory, bytes | None]:
-        """Go from `at` to `name`: return where that is, or `at` again and the target of the link that it is."""
+    def _step(self, at: Directory, name: bytes) -> tuple[Directory, bytes | None, bool]:
+        """Go from `at` to `name`: return where that is; or `at`, the target of a link, and whether it is here."""
         try:
-            return self._descend(at, name), None
+            return self._descend(at, name), None, True
         except FileNotFoundError:
             status = None
         except NotADirectoryError:  # also what O_DIRECTORY with O_NOFOLLOW says of a link
             status = os.lstat(name, dir_fd=at.fd)
             if stat.S_ISLNK(status.st_mode):
-                return at, os.readlink(name, dir_fd=at.fd)
+                return at, os.readlink(name, dir_fd=at.fd), True
         target = self._absent(at, name, status)
-        return (at, target) if target is not None else (self._descend(at, name), None)
+        return (self._descend(at, name), None, True) if target is None else (at, target, False)
 
     def _descend(self, at: Directory, name: bytes) -> Directory:
         path = at.path + b"/" + name
+        if known := self._open.get(path):
+            return known
         if path.count(b"/") > DEPTH:
             raise InvalidImage(f"{show(path)}: more than {DEPTH} directories in one another")
         directory = Directory(path, os.open(name, OPEN, dir_fd=at.fd))

@@ -194,9 +194,7 @@ class Feed:
 
 def entries(feed: Feed) -> Iterator[Header]:
     """Yield the header of every entry, with what the headers before it say about it. Raises `InvalidImage`."""
-    for_all: list[tuple[bytes, bytes]] = []
-    before: list[Header] = []
-    pax: list[tuple[bytes, bytes]] = []
+    about = _About()
     while block := feed.block():
         if block == ZEROS:
             if feed.block() not in (ZEROS, b""):
@@ -205,18 +203,9 @@ def entries(feed: Feed) -> Iterator[Header]:
         header = headers.parse(block)
         feed.entry = header.name
         if header.kind in b"LKxXg":
-            content = feed.take(header.size)
-            if header.kind == headers.PAX_GLOBAL:
-                for_all = list((dict(for_all) | dict(headers.records(content))).items())
-            elif header.kind in b"xX":
-                pax = list(headers.records(content))
-            else:
-                header.name = content.partition(b"\0")[0]
-                before.append(header)
+            about.add(header, feed.take(header.size))
             continue
-        known = for_all + pax
-        if before or known:
-            _complete(header, before, known)
+        known = about.complete(header) if about.size else []
         if header.kind == SPARSE or known:
             sparse.find(header, block, known, feed)
         # v7 knew no directories: a name that ends in "/" was one. The whole name: a long one may be cut there
@@ -224,19 +213,45 @@ def entries(feed: Feed) -> Iterator[Header]:
             header.kind = headers.DIRECTORY
         if header.kind in HEADER_ONLY:
             header.size = 0
-        if before or pax:
-            before, pax = [], []
         feed.entry = header.name
         yield header
-    if before or pax:
+    if about.pending:
         raise InvalidImage(f"tar: ends after a header about the next entry, {feed.where}")
 
 
-def _complete(header: Header, before: list[Header], pax: list[tuple[bytes, bytes]]) -> None:
-    """Give a header what stood in the entries before it; pax has the last word."""
-    for long in before:
-        if long.kind == headers.LONG_NAME:
-            header.name = long.name
+class _About:
+    """What headers say about the entry that comes next, and about all that follow."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes of it that are kept, about; 0 where nothing is."""
+        self._names: dict[bytes, bytes] = {}
+        self._pax: list[tuple[bytes, bytes]] = []
+        self._for_all: dict[bytes, bytes] = {}
+
+    @property
+    def pending(self) -> bool:
+        """Whether an entry has to come."""
+        return bool(self._names or self._pax)
+
+    def add(self, header: Header, content: bytes) -> None:
+        """Keep what a header holds. Raises `InvalidImage` where it is wrong, or too much."""
+        self.size += 1 + len(content)
+        if self.size > 2 * LONGEST:
+            raise InvalidImage(f"{header.shown}: more than {2 * LONGEST} bytes of headers about one entry")
+        if header.kind == headers.PAX_GLOBAL:
+            self._for_all |= dict(headers.records(content))
+        elif header.kind in b"xX":
+            self._pax = list(headers.records(content))
         else:
-            header.link = long.name
-    headers.override(header, pax)
+            self._names[header.kind] = content.partition(b"\0")[0]
+
+    def complete(self, header: Header) -> list[tuple[bytes, bytes]]:
+        """Tell an entry what was kept for it, and return the pax records; these have the last word."""
+        known = [*self._for_all.items(), *self._pax]
+        header.name = self._names.get(headers.LONG_NAME, header.name)
+        header.link = self._names.get(headers.LONG_LINK, header.link)
+        headers.override(header, known)
+        self._names, self._pax = {}, []
+        self.size = sum(len(key) + len(value) for key, value in self._for_all.items())
+        return known

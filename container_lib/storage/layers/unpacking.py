@@ -121,9 +121,10 @@ def _make_all(form: Form, feed: Feed, bounds: Bounds, interrupts: Interrupts) ->
     except OSError as error:
         raise _explained(header, error) from error
     except InvalidImage as error:
-        if header.shown in error.message:
+        name = header.shown
+        if error.message.startswith((f"{name}:", repr(name))) or error.message.endswith(f" {name}"):
             raise
-        raise InvalidImage(f"{header.shown}: {error.message}", error.hint) from error
+        raise InvalidImage(f"{name}: {error.message}", error.hint) from error
     except (OverflowError, ValueError) as error:
         raise InvalidImage(f"{header.shown}: {error}") from error
     return count
