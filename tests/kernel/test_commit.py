@@ -98,18 +98,19 @@ def test_one_that_somebody_froze_stays_frozen(engine: Engine, running: Kept) -> 
     cgroup.thaw(running.group)
 
 
-def test_what_a_killed_commit_kept_frozen_is_thawed(engine: Engine, running: Kept) -> None:
+def test_what_a_killed_commit_kept_frozen_is_thawed(engine: Engine, running: Kept, killer: list[int]) -> None:
     assert running.group is not None
     child = os.fork()
     if child == 0:
         with pausing.paused(running):
             signal.pause()
         os._exit(0)
+    killer.append(child)
     frozen = running.group
     wait_for(lambda: cgroup.events(frozen)["frozen"] == 1)
     assert pausing.thaw_left(engine.containers.all()) == []  # its holder lives
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    os.waitpid(killer.pop(), 0)
     assert cgroup.events(running.group)["frozen"] == 1
     assert f"freeze of container {running.id[:12]}" in engine.clean()
     assert ticks(running)
