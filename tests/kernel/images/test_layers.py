@@ -159,3 +159,13 @@ def test_the_same_layer_below_two_images_is_one_directory_and_one_blob(tmp_path:
     assert store.lowers(one)[0] == store.lowers(two)[1]
     assert len(everything(tmp_path)) == 2
     assert one.manifest.layers[0].digest == two.manifest.layers[0].digest
+
+
+def test_what_a_killed_process_left_of_a_layer_is_not_taken_for_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    image = making.add(store, ["app:1"], {"whole": b"1"})
+    left = tmp_path / "layers" / "ingest" / image.config.chain_ids[0].removeprefix("sha256:")
+    (left / "diff").mkdir(parents=True)
+    (left / "diff" / "half").write_bytes(b"0")
+    assert os.listdir(store.lowers(image)[0]) == ["whole"]
+    assert everything(tmp_path) == [left.name]
