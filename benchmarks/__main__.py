@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import containers, live, sample, start, steps, unpack
+from benchmarks import containers, live, pack, sample, start, steps, unpack
 from benchmarks.report import Report, save, show
 from container_lib.errors import ContainerError
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[int], Report]] = {
     "steps": steps.measure,
     "containers": containers.measure,
     "unpack": unpack.measure,
+    "pack": pack.measure,
     "sample": sample.measure,
     "live": live.measure,
 }
