@@ -184,6 +184,19 @@ def test_a_name_that_goes_away_after_it_was_seen_is_an_error(
         pack(tree, io.BytesIO(), progress=once(lambda: action(tree / "f")))
 
 
+@pytest.mark.parametrize("kind", ["directory", "file"])
+def test_what_a_link_took_the_place_of_is_not_followed_out_of_the_tree(tree: Path, kind: str) -> None:
+    outside = tree / "etc" if kind == "directory" else tree / "etc" / "passwd"
+    (tree / "f").mkdir() if kind == "directory" else (tree / "f").touch()
+
+    def swap() -> None:
+        (tree / "f").rename(tree / "g")
+        (tree / "f").symlink_to(outside)
+
+    with pytest.raises(Conflict, match="^f changed while it was read"):
+        pack(tree, io.BytesIO(), progress=once(swap))
+
+
 def test_a_full_disk_is_told_by_the_sink(tree: Path) -> None:
     with (
         open("/dev/full", "wb", buffering=0) as full,
