@@ -193,7 +193,7 @@ def test_what_a_link_took_the_place_of_is_not_followed_out_of_the_tree(tree: Pat
         (tree / "f").rename(tree / "g")
         (tree / "f").symlink_to(outside)
 
-    with pytest.raises(Conflict, match="^f changed while it was read"):
+    with pytest.raises(Conflict, match=r"^f changed while it was read"):
         pack(tree, io.BytesIO(), progress=once(swap))
 
 
