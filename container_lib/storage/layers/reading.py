@@ -1,11 +1,12 @@
-"""Reading a layer: entry by entry, while other threads fetch, unpack and hash what comes next.
+"""Reading a layer: entry by entry, while another thread fetches, unpacks and hashes what comes next.
 
-    source.read ─→ sha256 ─→ inflate ─┬─→ chunks, a few ahead ─→ headers and content, for whoever iterates
-       (one thread)                   └─→ sha256 (another)        (the caller's thread)
+    source.read ─→ sha256 ─→ inflate ─→ sha256 ─→ chunks, a few ahead ─→ headers and content, for whoever iterates
+       (one thread)                                                      (the caller's)
 
-Two threads beside the caller's, because inflating and hashing leave the interpreter's lock while they work, and
-the caller mostly waits for system calls. At most `AHEAD` chunks of 1 MiB exist, so memory is constant in the
-layer's size. Chunks are a multiple of 512 bytes, so a header is never in two.
+A thread beside the caller's, because inflating and hashing leave the interpreter's lock while they work, and the
+caller is mostly in system calls. A third one, for the second hash, was no gain: it takes its time from the other
+two, and the chunk out of the cache that inflating has just filled. At most `AHEAD` chunks of 1 MiB exist, so
+memory is constant in the layer's size. Chunks are a multiple of 512 bytes, so a header is never in two.
 
     with Feed(source, Bounds()) as feed:
         for header in entries(feed):
@@ -76,18 +77,16 @@ class Feed:
         self._told = 0
 
     def __enter__(self) -> Feed:
-        self._threads = ThreadPoolExecutor(1, "inflate")
-        self._hashing = ThreadPoolExecutor(1, "hash")
-        self._ahead: deque[Future[tuple[bytes, Future[None], int]]] = deque()
+        self._thread = ThreadPoolExecutor(1, "inflate")
+        self._ahead: deque[Future[tuple[bytes, int]]] = deque()
         for _ in range(AHEAD):
-            self._ahead.append(self._threads.submit(self._fetch))
+            self._ahead.append(self._thread.submit(self._fetch))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._threads.shutdown(cancel_futures=True)
-        self._hashing.shutdown()
+        self._thread.shutdown(cancel_futures=True)
 
     @property
     def digest(self) -> str:
@@ -155,9 +154,8 @@ class Feed:
         if self._at > self._end:
             self._cut_short()
         self._view = memoryview(b"")
-        self._chunk, hashed, size = self._ahead.popleft().result()
-        hashed.result()
-        self._ahead.append(self._threads.submit(self._fetch))
+        self._chunk, size = self._ahead.popleft().result()
+        self._ahead.append(self._thread.submit(self._fetch))
         self._view, self._at, self._end = memoryview(self._chunk), 0, len(self._chunk)
         if self._progress is not None and size > self._told:
             self._progress(size - self._told)
@@ -167,8 +165,8 @@ class Feed:
     def _cut_short(self) -> bytes:
         raise InvalidImage(f"tar: cut short in {self.where}")
 
-    def _fetch(self) -> tuple[bytes, Future[None], int]:
-        """Return the next chunk, its hashing under way, and the size of the source so far. Runs in a thread."""
+    def _fetch(self) -> tuple[bytes, int]:
+        """Return the next chunk, hashed, and the size of the source so far. Runs in the thread."""
         if self._reader is None:
             self._reader = compression.reader(self)
         chunk = self._reader.read(CHUNK)
@@ -182,10 +180,11 @@ class Feed:
                 f"layer: {self.size} bytes unpack to {self.bytes} and more; "
                 f"{self._bounds.ratio:g} times as many are allowed"
             )
-        return chunk, self._hashing.submit(self._diff_id.update, chunk), self.size
+        self._diff_id.update(chunk)
+        return chunk, self.size
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read the source for the decompressor, hashing what comes. Runs in a thread."""
+        """Read the source for the decompressor, hashing what comes. Runs in the thread."""
         data = self._source.read(size)
         self._digest.update(data)
         self.size += len(data)

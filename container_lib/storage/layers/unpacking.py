@@ -4,7 +4,7 @@
         unpack(blob, Path("layers/ingest/x/diff"), parents=[…], digest="sha256:4bc4…", diff_id="sha256:9f2a…")
 
     blob ─→ reading ──────────────→ entries ─→ forms ─────→ making ────→ inside
-            threads: hash, inflate             whiteouts    attributes   every path stays in the directory
+            a thread: hash, inflate            whiteouts    attributes   every path stays in the directory
 
 The blob is somebody's from the network. What it can't do, whatever is in it: write, link or remove anything
 outside the directory; set overlayfs's own marks; fill the memory; go on for ever (`Bounds`). An absolute name
