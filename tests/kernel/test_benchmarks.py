@@ -17,10 +17,14 @@ from container_lib.engine.engine import Engine
 
 
 @pytest.fixture
-def measured(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+def measured(
+    engine: Engine, busybox: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> list[dict[str, Any]]:
     """The tables of the benchmark that the test names."""
     if hierarchy.find() is None:
         pytest.skip(f"no cgroup v2 here; {hierarchy.NO_CGROUP2}")
+    (tmp_path / "rootfs").mkdir()
+    (tmp_path / "rootfs" / "busybox").symlink_to(busybox)
     command = [sys.executable, "-m", "benchmarks", request.param, "--rounds", "2", "--output", str(tmp_path)]
     environment = os.environ | {"CONTAINER_LIB_ROOT": str(tmp_path), "COLUMNS": "200"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)

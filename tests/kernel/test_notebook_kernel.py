@@ -101,7 +101,10 @@ def test_the_kernel_is_restarted_and_its_containers_are_gone(
     kernel.restart_kernel(now=True)
     wait_until("the end of the container", lambda: not procfs.is_same_process(int(pid), started))
     wait_until("the clean-up by the launcher", lambda: left_over(places) == [])
+    # its writable layer was to go with it, and nobody was there any more who would have taken it away
+    assert [line.partition(" ")[0] for line in engine.clean()] == ["container"]
     assert engine.clean() == []
+    assert engine.containers.all() == []
 
 
 def test_a_cell_that_runs_again_replaces_its_container(
