@@ -1,6 +1,6 @@
 """Where the engine keeps things. Environment variables override, so that tests and learners can have their own.
 
-    CONTAINER_LIB_ROOT   /var/lib/container_lib    survives a reboot: root filesystems (later: images, volumes)
+    CONTAINER_LIB_ROOT   /var/lib/container_lib    survives a reboot: images, layers, containers, volumes
     CONTAINER_LIB_RUN    /run/container_lib        does not: records of containers, the stage for their layers
 
 Each run directory has a cgroup of its own above its containers': "byhand" for the usual one. So two engines

@@ -13,16 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from container_lib.isolation.execute import Call
-from container_lib.isolation.newroot import (
-    BindRoot,
-    DetachOldRoot,
-    EnterRoot,
-    LeaveRoot,
-    MoveIn,
-    OverlayRoot,
-    PivotRoot,
-    Stage,
-)
+from container_lib.isolation.newroot import RootStep
 from container_lib.kernel import flags
 
 
@@ -157,10 +148,7 @@ class ReadOnlyRoot:
         return [("remount_read_only", "/")]
 
 
-Step = (
-    MakePrivate | Stage | BindRoot | OverlayRoot | EnterRoot | LeaveRoot | MoveIn | Mount | Bind | Device
-    | Symlink | Mask | ReadOnly | ReadOnlyRoot | PivotRoot | DetachOldRoot
-)  # fmt: skip
+Step = RootStep | MakePrivate | Mount | Bind | Device | Symlink | Mask | ReadOnly | ReadOnlyRoot
 
 
 def describe(steps: Iterable[Step]) -> str:

@@ -158,3 +158,6 @@ class DetachOldRoot:
     def calls(self) -> list[Call]:
         """Return the step as calls."""
         return [("detach_old_root",)]
+
+
+RootStep = Stage | BindRoot | OverlayRoot | EnterRoot | LeaveRoot | MoveIn | PivotRoot | DetachOldRoot
