@@ -17,6 +17,8 @@ from pathlib import Path
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, GREY = COLOURS
 
+LONG_WORD = 60
+"""characters of a word from which on it may be broken"""
 _CELL = "padding:3px 10px;text-align:left;vertical-align:top;border-bottom:1px solid #8884"
 
 
@@ -94,7 +96,10 @@ def _html_table(title: str, head: Sequence[str], rows: list[list[Cell]], note: s
 
 
 def _html_cell(cell: Cell) -> str:
-    return f'<td style="{_CELL};{cell.style}">{escape(cell.text).replace(chr(10), "<br>")}</td>'
+    # a path that is wider than the page goes on in the next line; a short word stays whole
+    long = any(len(word) > LONG_WORD for word in cell.text.split())
+    style = f"{_CELL};{cell.style}{';overflow-wrap:anywhere' if long else ''}"
+    return f'<td style="{style}">{escape(cell.text).replace(chr(10), "<br>")}</td>'
 
 
 def _text_table(title: str, head: Sequence[str], rows: list[list[Cell]], note: str) -> str:
